@@ -1,0 +1,139 @@
+/**
+ * The port every inference engine is reached through. A runner is given files that lie on this machine and a
+ * scratch path for its archive; what the bytes are stored in, who pays and which row it belongs to is not its concern.
+ */
+
+export const DETECTORS = ['SIFT', 'ORB', 'AKAZE'] as const;
+export type Detector = (typeof DETECTORS)[number];
+
+export const POLICIES = ['ibvs', 'cns'] as const;
+export type Policy = (typeof POLICIES)[number];
+
+/** Which processed frames get a correspondence picture in the archive. `sampled`: at most 100, spread evenly. */
+export const VISUALIZE_MODES = ['none', 'sampled', 'all'] as const;
+export type VisualizeMode = (typeof VISUALIZE_MODES)[number];
+
+/** Pinhole camera, pixels; pixel centres are integers. */
+export interface Intrinsics {
+  fx: number;
+  fy: number;
+  cx: number;
+  cy: number;
+}
+
+export interface RunParameters {
+  /** First processed frame of the current video, zero-based. */
+  startFrame: number;
+  /** Last frame that may be processed, inclusive. */
+  endFrame: number;
+  frameStep: number;
+  /** Frame of the goal video that shows the goal pose. */
+  goalFrameId: number;
+  detector: Detector;
+  policy: Policy;
+  useGpus: boolean;
+  intrinsics: Intrinsics;
+  /** Distance prior: metres from the goal camera to the scene. */
+  distance: number;
+  visualize: VisualizeMode;
+}
+
+export interface RunInput {
+  jobId: string;
+  /** 1 for the first attempt. */
+  attempt: number;
+  /** Absolute paths of readable local files. */
+  goalVideoPath: string;
+  currentVideoPath: string;
+  parameters: RunParameters;
+  /** Absolute path the runner writes the ZIP to; its folder exists, the file does not. */
+  archivePath: string;
+}
+
+export interface RunProgress {
+  /** Frames finished so far, and frames to process in all. */
+  processed: number;
+  total: number;
+}
+
+/** Why a frame got the zero velocity instead of a computed one. */
+export const FRAME_PROBLEMS = [
+  'blank-frame',
+  'too-few-keypoints',
+  'too-few-matches',
+  'too-few-inliers',
+  'degenerate-geometry',
+  'unreadable-frame',
+] as const;
+export type FrameProblem = (typeof FRAME_PROBLEMS)[number];
+
+export interface FrameReport {
+  /** Index of the frame in the current video. */
+  frame: number;
+  keypoints: number;
+  matches: number;
+  inliers: number;
+  /** RMS distance of the inliers from their goal positions, in pixels; null where there is none. */
+  featureErrorPx: number | null;
+  problem: FrameProblem | null;
+}
+
+/** What the run consumed on the machine it ran on. */
+export interface RunUsage {
+  wallSeconds: number;
+  cpuSeconds: number;
+  gpuSeconds: number;
+  /** Energy read from a meter, watt-hours; null when only time is known. */
+  measuredEnergyWh: number | null;
+}
+
+export interface RunResult {
+  /** One row per processed frame: [vx, vy, vz, wx, wy, wz] in m/s and rad/s, camera frame (x right, y down, z forward). */
+  velocity: number[][];
+  /** One report per row of `velocity`, in the same order. */
+  frames: FrameReport[];
+  goal: { frame: number; keypoints: number };
+  device: 'cpu' | 'gpu';
+  usage: RunUsage;
+  message: string;
+  /** Things the caller asked for that were done otherwise, in plain words (e.g. no GPU to be had). */
+  warnings: string[];
+}
+
+export interface RunContext {
+  /** Cancellation, deadline and shutdown alike: the runner stops within a second and rejects with RunnerCancelledError. */
+  signal: AbortSignal;
+  onProgress(progress: RunProgress): void;
+}
+
+export const RUNNER_STATES = ['STARTING', 'READY', 'BUSY', 'UNHEALTHY', 'CLOSED'] as const;
+export type RunnerState = (typeof RUNNER_STATES)[number];
+
+export interface RunnerHealth {
+  state: RunnerState;
+  detail?: string;
+}
+
+export interface RunnerDescription {
+  kind: string;
+  name: string;
+  version: string;
+  detectors: readonly Detector[];
+  policies: readonly Policy[];
+  device: 'cpu' | 'gpu';
+  /** Jobs it works on at the same time. */
+  slots: number;
+}
+
+export interface Runner {
+  readonly specVersion: 1;
+  describe(): RunnerDescription;
+  health(signal?: AbortSignal): Promise<RunnerHealth>;
+  /**
+   * @throws RunnerError, whose class says whether a retry can help and whose fault it is. After a rejection nothing
+   * is left at `input.archivePath`.
+   */
+  run(input: RunInput, context: RunContext): Promise<RunResult>;
+  /** Ends every process and frees every handle; safe to call twice. */
+  close(): Promise<void>;
+}
