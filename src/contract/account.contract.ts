@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { defineRoute, idSchema, messageSchema } from './route.contract.js';
+
+export const ROLES = ['user', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** bcrypt reads no further than this many bytes; a longer password would silently be cut. */
+export const PASSWORD_MAX_BYTES = 72;
+const byteLength = (text: string): number => new TextEncoder().encode(text).length;
+
+const emailSchema = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email())
+  .meta({ example: 'user@example.com' });
+
+const newPasswordSchema = z
+  .string()
+  .min(8, 'A password has at least 8 characters.')
+  .refine((text) => byteLength(text) <= PASSWORD_MAX_BYTES, `A password has at most ${PASSWORD_MAX_BYTES} bytes in UTF-8.`)
+  .refine((text) => !text.includes('\0'), 'A password cannot contain the NUL character.')
+  .meta({ example: 'securepassword123' });
+
+export const registerRoute = defineRoute({
+  operationId: 'register',
+  method: 'post',
+  path: '/auth/register',
+  access: 'none',
+  tag: 'Accounts',
+  summary: 'Register a new user',
+  description: 'A new account starts with the credits that the installation grants (100 by default).',
+  request: { body: z.strictObject({ email: emailSchema, password: newPasswordSchema }) },
+  success: {
+    status: 201,
+    answer: {
+      description: 'The account exists.',
+      schema: z.object({
+        message: messageSchema.meta({ example: 'User registered successfully' }),
+        user: z.object({ id: idSchema, email: z.string(), role: z.enum(ROLES), credit: z.int() }),
+      }),
+    },
+  },
+  problems: ['email-taken', 'too-many-requests'],
+});
+
+export const loginRoute = defineRoute({
+  operationId: 'login',
+  method: 'post',
+  path: '/auth/login',
+  access: 'none',
+  tag: 'Accounts',
+  summary: 'Log in and get a token',
+  description:
+    'The token is a JWT signed with RS256. Send it as `Authorization: Bearer …`. A wrong password and an unknown ' +
+    'address get the same answer.',
+  request: {
+    body: z.strictObject({
+      email: z.string().trim().toLowerCase().max(254).meta({ example: 'user@example.com' }),
+      password: z.string().max(1024).meta({ example: 'securepassword123' }),
+    }),
+  },
+  success: {
+    status: 200,
+    answer: {
+      description: 'The credentials are right.',
+      schema: z.object({ message: messageSchema.meta({ example: 'Login successful' }), token: z.string() }),
+    },
+  },
+  problems: ['invalid-credentials', 'too-many-requests'],
+});
+
+export const creditsRoute = defineRoute({
+  operationId: 'getCredits',
+  method: 'get',
+  path: '/user/credits',
+  access: 'user',
+  tag: 'Accounts',
+  summary: "Get the caller's credit balance",
+  success: {
+    status: 200,
+    answer: { description: 'The balance.', schema: z.object({ credits: z.int().nonnegative().meta({ example: 100 }) }) },
+  },
+  problems: [],
+});

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { defineRoute, idParams, idSchema, messageSchema, timeSchema } from './route.contract.js';
+
+export const JOB_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'ABORTED'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+const DETECTOR_NAMES = ['SIFT', 'ORB', 'AKAZE'] as const;
+const POLICY_NAMES = ['ibvs', 'cns'] as const;
+const VISUALIZE_NAMES = ['none', 'sampled', 'all'] as const;
+
+const frameNumber = z.int().min(0).max(10_000_000);
+const focalLength = z.number().positive().max(1e6);
+const principalPoint = z.number().min(-1e6).max(1e6);
+
+const parametersSchema = z
+  .strictObject({
+    startFrame: frameNumber.meta({ description: 'First processed frame of the current video, zero-based.', example: 0 }),
+    endFrame: frameNumber.meta({ description: 'Last frame that may be processed, inclusive.', example: 500 }),
+    goalFrameId: frameNumber.meta({ description: 'Frame of the goal video that shows the goal pose.', example: 40 }),
+    frameStep: z.int().min(1).max(1_000_000).meta({ example: 2 }),
+    detector: z.enum(DETECTOR_NAMES),
+    useGpus: z.boolean().meta({ description: 'Without a GPU at hand the job runs on the CPU and the result says so.' }),
+    intrinsics: z
+      .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
+      .optional()
+      .meta({ description: 'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240).' }),
+    distance: z
+      .number()
+      .positive()
+      .max(1e4)
+      .optional()
+      .meta({ description: 'Distance prior: metres from the goal camera to the scene. Default 1.' }),
+    policy: z.enum(POLICY_NAMES).optional().meta({ description: 'Default: ibvs.' }),
+    visualize: z
+      .enum(VISUALIZE_NAMES)
+      .optional()
+      .meta({ description: 'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly.' }),
+  })
+  .refine((p) => p.startFrame <= p.endFrame, { path: ['endFrame'], message: 'endFrame must not lie before startFrame.' })
+  .meta({ id: 'InferenceParameters' });
+
+const rangeSchema = z
+  .string()
+  .regex(/^(all|\d{1,9}-\d{1,9})$/, 'Use "all" or "a-b", for example "0-3".')
+  .refine((text) => text === 'all' || Number(text.split('-')[0]) <= Number(text.split('-')[1]), {
+    message: 'The end of the range must not lie before its start.',
+  })
+  .meta({
+    description: '"all", or zero-based inclusive positions of videos in order of creation.',
+    example: 'all',
+  });
+
+export const submitInferenceRoute = defineRoute({
+  operationId: 'submitInference',
+  method: 'post',
+  path: '/inference',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Create and enqueue inference jobs',
+  description:
+    'One selected video is compared with itself; n videos give n − 1 jobs (goal = video i, current = video i + 1). ' +
+    'Either every job of the request is created, or none.',
+  request: {
+    body: z.strictObject({
+      datasetId: idSchema,
+      parameters: parametersSchema,
+      range: rangeSchema,
+      priority: z.int().min(1).max(10).default(5).meta({ description: '10 runs first.' }),
+    }),
+  },
+  success: {
+    status: 202,
+    answer: {
+      description: 'The jobs are stored and will run.',
+      schema: z.object({ jobId: z.array(idSchema) }),
+      headers: { Location: 'Status of the first job.' },
+    },
+  },
+  problems: ['not-found', 'insufficient-credits', 'empty-dataset', 'policy-unavailable'],
+});
+
+const progressSchema = z.object({ processed: z.int(), total: z.int() });
+
+export const jobStatusRoute = defineRoute({
+  operationId: 'getJobStatus',
+  method: 'get',
+  path: '/inference/status/{id}',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get the status of a job',
+  request: { params: idParams },
+  success: {
+    status: 200,
+    answer: {
+      description: 'Where the job stands.',
+      schema: z.object({
+        status: z.enum(JOB_STATUSES),
+        progress: progressSchema.nullable(),
+        attempt: z.int().meta({ description: 'Attempts started so far.' }),
+        errorMessage: z.string().nullable(),
+        created_at: timeSchema,
+        started_at: timeSchema.nullable(),
+        finished_at: timeSchema.nullable(),
+      }),
+    },
+  },
+  problems: ['not-found'],
+});
+
+const frameReportSchema = z.object({
+  frame: z.int(),
+  keypoints: z.int(),
+  matches: z.int(),
+  inliers: z.int(),
+  featureErrorPx: z.number().nullable(),
+  problem: z.string().nullable().meta({ description: 'Why the frame got the zero velocity; null when it did not.' }),
+});
+
+/** The result of one job, as stored and as answered. */
+export const resultSchema = z
+  .object({
+    requestId: idSchema,
+    velocity: z.array(z.array(z.number()).length(6)).meta({
+      description: 'One row [vx, vy, vz, wx, wy, wz] per processed frame; m/s and rad/s in the camera frame.',
+    }),
+    carbon_footprint: z.number().meta({ description: 'Grams CO2e.' }),
+    download_url: z.string(),
+    message: messageSchema,
+    energy_wh: z.number(),
+    carbon_method: z.enum(['measured', 'estimated']),
+    carbon_intensity: z.number().meta({ description: 'Grid intensity used, grams CO2e per kWh.' }),
+    device: z.enum(['cpu', 'gpu']),
+    runner: z.string(),
+    goal: z.object({ frame: z.int(), keypoints: z.int() }),
+    frames: z.array(frameReportSchema).meta({ description: 'One report per row of `velocity`.' }),
+    usage: z.object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() }),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'InferenceResult' });
+
+export type InferenceResult = z.infer<typeof resultSchema>;
+
+export const jobResultRoute = defineRoute({
+  operationId: 'getJobResult',
+  method: 'get',
+  path: '/inference/result/json/{id}',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get the result of a job as JSON',
+  request: { params: idParams },
+  success: {
+    status: 200,
+    answer: { description: 'The result.', schema: z.object({ results: resultSchema }) },
+  },
+  problems: ['not-found', 'result-not-ready', 'job-without-result'],
+});
+
+export const jobArchiveRoute = defineRoute({
+  operationId: 'getJobArchive',
+  method: 'get',
+  path: '/inference/result/zip/{id}',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get the result of a job as a ZIP file',
+  description: 'Correspondence pictures, velocities as CSV and JSON, and a plot.',
+  request: { params: idParams },
+  success: {
+    status: 200,
+    answer: { description: 'The ZIP file.', contentType: 'application/zip' },
+  },
+  problems: ['not-found', 'result-not-ready', 'job-without-result'],
+});

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+
+interface ProblemKind {
+  status: number;
+  title: string;
+  /** True when the same request may succeed later without being changed. */
+  retryable: boolean;
+}
+
+/** Every error the API can answer with. A code that is thrown but not listed here does not compile. */
+export const PROBLEM_KINDS = {
+  'malformed-request': { status: 400, title: 'The request cannot be read', retryable: false },
+  'malformed-json': { status: 400, title: 'The body is not valid JSON', retryable: false },
+  'malformed-multipart': { status: 400, title: 'The multipart body cannot be read', retryable: false },
+  'authentication-required': { status: 401, title: 'Authentication is required', retryable: false },
+  'invalid-token': { status: 401, title: 'The token is not valid', retryable: false },
+  'invalid-credentials': { status: 401, title: 'Email or password is wrong', retryable: false },
+  'insufficient-credits': { status: 402, title: 'Not enough credits', retryable: false },
+  forbidden: { status: 403, title: 'Not allowed', retryable: false },
+  'not-found': { status: 404, title: 'Not found', retryable: false },
+  'route-not-found': { status: 404, title: 'No such route', retryable: false },
+  'method-not-allowed': { status: 405, title: 'Method not allowed', retryable: false },
+  'email-taken': { status: 409, title: 'The email address is already registered', retryable: false },
+  'name-taken': { status: 409, title: 'The name is already in use', retryable: false },
+  'result-not-ready': { status: 409, title: 'The job has no result yet', retryable: true },
+  'job-without-result': { status: 409, title: 'The job ended without a result', retryable: false },
+  'payload-too-large': { status: 413, title: 'The request is too large', retryable: false },
+  'unsupported-media-type': { status: 415, title: 'The content type is not supported', retryable: false },
+  'unsupported-video': { status: 415, title: 'The file is not a video that can be used', retryable: false },
+  'validation-failed': { status: 422, title: 'The request is not valid', retryable: false },
+  'corrupt-video': { status: 422, title: 'The video is damaged', retryable: false },
+  'empty-dataset': { status: 422, title: 'The dataset has no videos', retryable: false },
+  'policy-unavailable': { status: 422, title: 'The policy is not available', retryable: false },
+  'too-many-requests': { status: 429, title: 'Too many requests', retryable: true },
+  'internal-error': { status: 500, title: 'Something went wrong on our side', retryable: true },
+  'service-unavailable': { status: 503, title: 'The service is not available right now', retryable: true },
+  'storage-full': { status: 507, title: 'The storage is full', retryable: true },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEM_KINDS;
+
+export const PROBLEM_CODES = Object.keys(PROBLEM_KINDS) as [ProblemCode, ...ProblemCode[]];
+
+/** RFC 9457 problem details, with the members InferNode adds. */
+export const problemSchema = z
+  .object({
+    type: z.string().meta({ example: 'urn:infernode:problem:validation-failed' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'Path of the request.' }),
+    code: z.enum(PROBLEM_CODES),
+    retryable: z.boolean(),
+    requestId: z.string(),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .meta({ description: 'One entry for each field that was refused; empty for other problems.' }),
+    required: z.int().optional().meta({ description: 'insufficient-credits: what the request would cost.' }),
+    balance: z.int().optional().meta({ description: 'insufficient-credits: what the account holds.' }),
+  })
+  .meta({ id: 'Problem' });
+
+export type Problem = z.infer<typeof problemSchema>;

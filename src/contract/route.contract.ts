@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { ProblemCode } from './problem.contract.js';
+
+/** `none`: open to everybody. `user`: any valid token. `admin`: a token of an administrator. */
+export type Access = 'none' | 'user' | 'admin';
+
+export interface RouteRequest {
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodObject;
+  /** A multipart form: text fields, and the name of its one file field. */
+  multipart?: { fields: z.ZodObject; file: string; fileDescription: string };
+}
+
+export type RouteAnswer =
+  | { description: string; schema: z.ZodType; headers?: Record<string, string> }
+  | { description: string; contentType: 'application/zip' | 'text/html'; headers?: Record<string, string> };
+
+/** One endpoint as the outside sees it: the router, the docs, the SDK and the tests all read this. */
+export interface RouteDescriptor {
+  operationId: string;
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** Below `/api`, parameters in braces: `/dataset/{id}`. */
+  path: `/${string}`;
+  access: Access;
+  tag: 'Accounts' | 'Datasets' | 'Inference' | 'Events' | 'Service';
+  summary: string;
+  description?: string;
+  request?: RouteRequest;
+  success: { status: 200 | 201 | 202; answer: RouteAnswer };
+  /** Problems beyond those that every route of its kind can answer with. */
+  problems: readonly ProblemCode[];
+}
+
+/** Keeps the exact type of the descriptor while checking its form. */
+export function defineRoute<const D extends RouteDescriptor>(descriptor: D): D {
+  return descriptor;
+}
+
+type Input<D extends RouteDescriptor, K extends 'params' | 'query' | 'body'> = D['request'] extends Record<
+  K,
+  infer S extends z.ZodType
+>
+  ? z.output<S>
+  : undefined;
+
+/** What a handler is given after validation. */
+export interface RouteInput<D extends RouteDescriptor> {
+  params: Input<D, 'params'>;
+  query: Input<D, 'query'>;
+  body: Input<D, 'body'>;
+}
+
+/** What a handler has to answer with; `never` for answers that are streams. */
+export type RouteOutput<D extends RouteDescriptor> = D['success']['answer'] extends { schema: infer S extends z.ZodType }
+  ? z.input<S>
+  : never;
+
+export const idSchema = z.uuid().meta({ example: '550e8400-e29b-41d4-a716-446655440000' });
+export const idParams = z.object({ id: idSchema });
+export const timeSchema = z.iso.datetime().meta({ example: '2026-07-15T10:30:00.000Z' });
+export const messageSchema = z.string();

@@ -1,0 +1,32 @@
+import { creditsRoute, loginRoute, registerRoute } from './account.contract.js';
+import {
+  createDatasetRoute,
+  deleteDatasetRoute,
+  getDatasetRoute,
+  listDatasetsRoute,
+  updateDatasetRoute,
+  uploadVideoRoute,
+} from './dataset.contract.js';
+import { jobArchiveRoute, jobResultRoute, jobStatusRoute, submitInferenceRoute } from './inference.contract.js';
+import type { RouteDescriptor } from './route.contract.js';
+import { docsRoute, healthRoute, openapiRoute } from './service.contract.js';
+
+/** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
+export const ROUTES: readonly RouteDescriptor[] = [
+  registerRoute,
+  loginRoute,
+  creditsRoute,
+  createDatasetRoute,
+  listDatasetsRoute,
+  getDatasetRoute,
+  updateDatasetRoute,
+  deleteDatasetRoute,
+  uploadVideoRoute,
+  submitInferenceRoute,
+  jobStatusRoute,
+  jobResultRoute,
+  jobArchiveRoute,
+  healthRoute,
+  openapiRoute,
+  docsRoute,
+];

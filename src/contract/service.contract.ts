@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { defineRoute, timeSchema } from './route.contract.js';
+
+export const healthRoute = defineRoute({
+  operationId: 'getHealth',
+  method: 'get',
+  path: '/health',
+  access: 'none',
+  tag: 'Service',
+  summary: 'Tell whether the server works',
+  description: 'Asks the database. 503 when it does not answer, or while the server is shutting down.',
+  success: {
+    status: 200,
+    answer: {
+      description: 'The server works.',
+      schema: z.object({ status: z.string().meta({ example: 'Server is working!' }), timestamp: timeSchema }),
+    },
+  },
+  problems: ['service-unavailable'],
+});
+
+export const openapiRoute = defineRoute({
+  operationId: 'getOpenApi',
+  method: 'get',
+  path: '/openapi.json',
+  access: 'none',
+  tag: 'Service',
+  summary: 'This document',
+  success: { status: 200, answer: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) } },
+  problems: [],
+});
+
+export const docsRoute = defineRoute({
+  operationId: 'getDocs',
+  method: 'get',
+  path: '/docs',
+  access: 'none',
+  tag: 'Service',
+  summary: 'Swagger UI',
+  success: { status: 200, answer: { description: 'A page to explore the API with.', contentType: 'text/html' } },
+  problems: [],
+});

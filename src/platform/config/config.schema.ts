@@ -1,0 +1,252 @@
+import { z } from 'zod';
+
+const DURATION_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/** `90s`, `15m`, `24h`, `7d`, or a bare number of seconds; becomes seconds. */
+const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,8}[smhd]?$/, 'use a number with a unit, for example 90s, 15m, 24h or 7d')
+  .transform((text) => {
+    const unit = text.at(-1) as keyof typeof DURATION_UNITS;
+    return unit in DURATION_UNITS ? Number(text.slice(0, -1)) * DURATION_UNITS[unit] : Number(text);
+  });
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+const decimal = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, 'must be a number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+const port = wholeNumber(0, 65_535);
+const text = z.string().trim().min(1);
+const password = z.string().min(1);
+
+export interface Setting {
+  schema: z.ZodType<unknown, string>;
+  /** As it would stand in `.env`; absent where the variable has no default. */
+  default?: string;
+  /** One line for `.env.example` and the settings page. */
+  description: string;
+  group: 'Server' | 'Accounts' | 'Database' | 'Queue' | 'Model servers' | 'Engine' | 'Jobs' | 'Credits' | 'Carbon';
+  secret?: boolean;
+}
+
+const define = <const T extends Record<string, Setting>>(settings: T): T => settings;
+
+/** Every setting there is. `.env.example` and `docs/reference/settings.md` are generated from this table. */
+export const SETTINGS = define({
+  PORT: { group: 'Server', schema: port, default: '3000', description: 'TCP port of the HTTP server; 0 picks a free one.' },
+  HOST: { group: 'Server', schema: text, default: '0.0.0.0', description: 'Address the HTTP server listens on.' },
+  NODE_ENV: {
+    group: 'Server',
+    schema: z.enum(['development', 'production', 'test']),
+    default: 'development',
+    description: '`production` logs JSON, `development` logs for people.',
+  },
+  API_VERSION: {
+    group: 'Server',
+    schema: z.string().regex(/^v\d+$/, 'must look like v1'),
+    default: 'v1',
+    description: 'Alias of the API: `/api/v1/…` answers like `/api/…`.',
+  },
+  DATA_DIR: {
+    group: 'Server',
+    schema: text,
+    default: './data',
+    description: 'Everything embedded lives here: database, videos, results, scratch files.',
+  },
+  LOG_LEVEL: {
+    group: 'Server',
+    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+    default: 'info',
+    description: 'Least severe level that is logged.',
+  },
+  TRUST_PROXY_HOPS: {
+    group: 'Server',
+    schema: wholeNumber(0, 10),
+    default: '0',
+    description: 'Reverse proxies in front whose `X-Forwarded-For` is believed.',
+  },
+  SHUTDOWN_TIMEOUT: {
+    group: 'Server',
+    schema: duration,
+    default: '30s',
+    description: 'Longest orderly shutdown after SIGTERM; then the process ends all the same.',
+  },
+  MAX_UPLOAD_BYTES: {
+    group: 'Server',
+    schema: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    default: '2147483648',
+    description: 'Largest video that is accepted.',
+  },
+  JWT_EXPIRATION: { group: 'Accounts', schema: duration, default: '24h', description: 'How long a token is valid.' },
+  JWT_PRIVATE_KEY_PATH: {
+    group: 'Accounts',
+    schema: text,
+    default: './keys/private.key',
+    description: 'RSA key that signs tokens (PEM). Made on first start when both files are missing.',
+  },
+  JWT_PUBLIC_KEY_PATH: {
+    group: 'Accounts',
+    schema: text,
+    default: './keys/public.key',
+    description: 'Its public half (PEM).',
+  },
+  JWT_ALGORITHM: {
+    group: 'Accounts',
+    schema: z.literal('RS256', { error: 'only RS256 is supported' }),
+    default: 'RS256',
+    description: 'Signature algorithm; only RS256.',
+  },
+  BCRYPT_COST: {
+    group: 'Accounts',
+    schema: wholeNumber(4, 15),
+    default: '12',
+    description: 'Work factor of password hashes; below 10 only with NODE_ENV=test.',
+  },
+  AUTH_RATE_LIMIT: {
+    group: 'Accounts',
+    schema: wholeNumber(1, 1_000_000),
+    default: '10',
+    description: 'Failed logins for one email address from one address in 15 minutes (ten times as many for all emails).',
+  },
+  ADMIN_EMAIL: {
+    group: 'Accounts',
+    schema: z.email(),
+    default: 'admin@infernode.local',
+    description: 'First administrator, created when there is none.',
+  },
+  ADMIN_PASSWORD: {
+    group: 'Accounts',
+    schema: z.string().min(8),
+    secret: true,
+    description: 'Password of the first administrator. Left out: a random one, printed once.',
+  },
+  DATABASE_URL: {
+    group: 'Database',
+    schema: z.string().regex(/^postgres(ql)?:\/\/.+/, 'must start with postgres:// or postgresql://'),
+    secret: true,
+    description: 'PostgreSQL to use. Without it and without DB_HOST an embedded one runs under DATA_DIR.',
+  },
+  DB_HOST: { group: 'Database', schema: text, description: 'PostgreSQL by its parts instead of a URL.' },
+  DB_PORT: { group: 'Database', schema: port, default: '5432', description: 'Used with DB_HOST.' },
+  DB_USERNAME: { group: 'Database', schema: text, default: 'postgres', description: 'Used with DB_HOST.' },
+  DB_PASSWORD: { group: 'Database', schema: password, secret: true, description: 'Used with DB_HOST.' },
+  DB_NAME: { group: 'Database', schema: text, default: 'InferNode', description: 'Used with DB_HOST.' },
+  DB_DIALECT: {
+    group: 'Database',
+    schema: z.literal('postgres', { error: 'only postgres is supported' }),
+    default: 'postgres',
+    description: 'Only postgres.',
+  },
+  DB_POOL_SIZE: {
+    group: 'Database',
+    schema: wholeNumber(2, 200),
+    default: '16',
+    description: 'Connections a process keeps for its own queries; the queue has about as many more.',
+  },
+  REDIS_URL: {
+    group: 'Queue',
+    schema: z.string().regex(/^rediss?:\/\/.+/, 'must start with redis:// or rediss://'),
+    secret: true,
+    description: 'Redis for the queue. Without it and without REDIS_HOST the queue lives in PostgreSQL.',
+  },
+  REDIS_HOST: { group: 'Queue', schema: text, description: 'Redis by its parts instead of a URL.' },
+  REDIS_PORT: { group: 'Queue', schema: port, default: '6379', description: 'Used with REDIS_HOST.' },
+  REDIS_PASSWORD: { group: 'Queue', schema: password, secret: true, description: 'Used with REDIS_HOST.' },
+  FASTAPI_HOST: {
+    group: 'Model servers',
+    schema: text.refine(() => false, 'model servers are not supported by this version; leave it out to use the embedded engine'),
+    description: 'Reserved for model servers; this version runs the embedded engine only.',
+  },
+  FASTAPI_PORT: {
+    group: 'Model servers',
+    schema: port.refine(() => false, 'model servers are not supported by this version; leave it out to use the embedded engine'),
+    description: 'Reserved, like FASTAPI_HOST.',
+  },
+  ENGINE_PROCESSES: {
+    group: 'Engine',
+    schema: wholeNumber(1, 256),
+    description: 'Processes of the embedded engine, one job each. Default: one less than there are cores, at least 1.',
+  },
+  FFMPEG_PATH: {
+    group: 'Engine',
+    schema: text,
+    description: 'A system ffmpeg (ffprobe beside it) to decode with instead of the bundled library.',
+  },
+  WORKER_CONCURRENCY: {
+    group: 'Jobs',
+    schema: wholeNumber(1, 256),
+    description: 'Jobs a worker process works on at a time. Default: as many as ENGINE_PROCESSES.',
+  },
+  JOB_MAX_ATTEMPTS: {
+    group: 'Jobs',
+    schema: wholeNumber(1, 20),
+    default: '3',
+    description: 'Attempts before a job that keeps failing for a passing reason is FAILED.',
+  },
+  JOB_BACKOFF: {
+    group: 'Jobs',
+    schema: duration,
+    default: '2s',
+    description: 'Wait before the second attempt; doubles each time, with up to 50 % jitter.',
+  },
+  JOB_LEASE: {
+    group: 'Jobs',
+    schema: duration.pipe(z.number().min(1).max(3600)),
+    default: '10s',
+    description: 'A worker silent for this long has lost its job to the next one.',
+  },
+  JOB_TIMEOUT: { group: 'Jobs', schema: duration, default: '6h', description: 'Longest time one attempt may take.' },
+  RECONCILE_INTERVAL: {
+    group: 'Jobs',
+    schema: duration,
+    default: '2s',
+    description: 'How often the scheduler looks for jobs the queue or a worker has lost.',
+  },
+  SIGNUP_CREDITS: {
+    group: 'Credits',
+    schema: wholeNumber(0, 1_000_000_000),
+    default: '100',
+    description: 'Credits of a new account.',
+  },
+  UPLOAD_FRAMES_PER_CREDIT: {
+    group: 'Credits',
+    schema: wholeNumber(0, 1_000_000_000),
+    default: '150',
+    description: 'Frames of an uploaded video that cost one credit (rounded up); 0 makes uploads free.',
+  },
+  INFERENCE_FRAMES_PER_CREDIT: {
+    group: 'Credits',
+    schema: wholeNumber(0, 1_000_000_000),
+    default: '0',
+    description: 'Processed frames that cost one credit (rounded up); 0 makes inference free.',
+  },
+  CARBON_INTENSITY: {
+    group: 'Carbon',
+    schema: decimal(0, 5000),
+    default: '445',
+    description: 'Grid intensity, grams CO2e per kWh (default: world average 2024, IEA Electricity 2025).',
+  },
+  CPU_WATTS_PER_CORE: {
+    group: 'Carbon',
+    schema: decimal(0, 1000),
+    default: '10',
+    description: 'Electric power of one busy core with its share of the machine, for estimates.',
+  },
+});
+
+export type SettingName = keyof typeof SETTINGS;
+
+type Parsed<S extends Setting> = S extends { default: string } ? z.output<S['schema']> : z.output<S['schema']> | undefined;
+
+/** All settings by name, checked and converted. */
+export type Settings = { readonly [K in SettingName]: Parsed<(typeof SETTINGS)[K]> };

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import dotenv from 'dotenv';
+import { SETTINGS, type Setting, type SettingName, type Settings } from './config.schema.js';
+
+/** The start stops here; `problems` holds one line for each thing to mend. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+export type DatabaseConfig =
+  | { kind: 'embedded' }
+  | { kind: 'external'; host: string; port: number; username: string; password?: string; database: string; ssl: boolean };
+
+export type QueueConfig = { kind: 'postgres' } | { kind: 'redis'; url: string };
+
+export interface Config {
+  readonly settings: Settings;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly privateKeyPath: string;
+  readonly publicKeyPath: string;
+  readonly database: DatabaseConfig;
+  readonly queue: QueueConfig;
+  readonly engineProcesses: number;
+  readonly workerConcurrency: number;
+}
+
+export interface ConfigSource {
+  env: Record<string, string | undefined>;
+  /** Folder that relative paths and `.env` are taken from. */
+  cwd: string;
+  /** Read `.env` in `cwd`; the environment wins over it. */
+  readDotenv: boolean;
+}
+
+/**
+ * Reads and checks every setting.
+ * @throws ConfigError with one line per wrong value, unknown name in `.env`, or contradiction
+ */
+export function loadConfig(source: ConfigSource): Config {
+  const file = source.readDotenv ? readDotenv(path.join(source.cwd, '.env')) : {};
+  const problems = Object.keys(file)
+    .filter((name) => !(name in SETTINGS))
+    .map((name) => `${name}: there is no such setting (in .env)${suggestion(name)}`);
+
+  const parsed: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting][]) {
+    const raw = given(source.env[name]) ?? given(file[name]) ?? setting.default;
+    if (raw === undefined) continue;
+    const result = setting.schema.safeParse(raw);
+    if (result.success) parsed[name] = result.data;
+    else problems.push(`${name}: ${result.error.issues[0]?.message ?? 'not valid'}${setting.secret ? '' : ` (is "${raw}")`}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const settings = parsed as Settings;
+  return checked({
+    settings,
+    dataDir: path.resolve(source.cwd, settings.DATA_DIR),
+    privateKeyPath: path.resolve(source.cwd, settings.JWT_PRIVATE_KEY_PATH),
+    publicKeyPath: path.resolve(source.cwd, settings.JWT_PUBLIC_KEY_PATH),
+    database: databaseConfig(settings),
+    queue: queueConfig(settings),
+    engineProcesses: settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
+    workerConcurrency: settings.WORKER_CONCURRENCY ?? settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
+  });
+}
+
+function readDotenv(file: string): Record<string, string> {
+  try {
+    return dotenv.parse(readFileSync(file));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new ConfigError([`.env cannot be read: ${(error as Error).message}`]);
+  }
+}
+
+/** An empty variable counts as not given: that is how compose files and shells leave one out. */
+function given(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value;
+}
+
+function databaseConfig(settings: Settings): DatabaseConfig {
+  if (settings.DATABASE_URL !== undefined) {
+    const url = parseUrl('DATABASE_URL', settings.DATABASE_URL);
+    const database = decodeURIComponent(url.pathname.slice(1));
+    if (database === '') throw new ConfigError(['DATABASE_URL: the name of the database is missing']);
+    return {
+      kind: 'external',
+      // A socket folder travels as ?host=/path, as libpq has it.
+      host: url.searchParams.get('host') ?? decodeURIComponent(url.hostname),
+      port: url.port === '' ? 5432 : Number(url.port),
+      username: url.username === '' ? 'postgres' : decodeURIComponent(url.username),
+      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+      database,
+      ssl: sslWanted(url.searchParams.get('sslmode')),
+    };
+  }
+  if (settings.DB_HOST === undefined) return { kind: 'embedded' };
+  return {
+    kind: 'external',
+    host: settings.DB_HOST,
+    port: settings.DB_PORT,
+    username: settings.DB_USERNAME,
+    ...(settings.DB_PASSWORD === undefined ? {} : { password: settings.DB_PASSWORD }),
+    database: settings.DB_NAME,
+    ssl: false,
+  };
+}
+
+function sslWanted(mode: string | null): boolean {
+  if (mode === null || mode === 'disable') return false;
+  if (mode === 'require' || mode === 'verify-ca' || mode === 'verify-full') return true;
+  throw new ConfigError([`DATABASE_URL: sslmode=${mode} is not supported; use disable, require, verify-ca or verify-full`]);
+}
+
+function queueConfig(settings: Settings): QueueConfig {
+  if (settings.REDIS_URL !== undefined) return { kind: 'redis', url: parseUrl('REDIS_URL', settings.REDIS_URL).href };
+  if (settings.REDIS_HOST === undefined) return { kind: 'postgres' };
+  const url = new URL('redis://localhost');
+  url.hostname = settings.REDIS_HOST;
+  url.port = String(settings.REDIS_PORT);
+  if (settings.REDIS_PASSWORD !== undefined) url.password = encodeURIComponent(settings.REDIS_PASSWORD);
+  return { kind: 'redis', url: url.href };
+}
+
+function parseUrl(name: SettingName, value: string): URL {
+  try {
+    return new URL(value);
+  } catch {
+    throw new ConfigError([`${name}: is not a URL`]);
+  }
+}
+
+function checked(config: Config): Config {
+  const { settings } = config;
+  const problems: string[] = [];
+  if (settings.BCRYPT_COST < 10 && settings.NODE_ENV !== 'test') {
+    problems.push(`BCRYPT_COST: must be at least 10 outside of tests (is "${settings.BCRYPT_COST}")`);
+  }
+  if (settings.ADMIN_PASSWORD !== undefined && Buffer.byteLength(settings.ADMIN_PASSWORD) > 72) {
+    problems.push('ADMIN_PASSWORD: has more than the 72 bytes that bcrypt reads');
+  }
+  if (config.privateKeyPath === config.publicKeyPath) {
+    problems.push('JWT_PUBLIC_KEY_PATH: must differ from JWT_PRIVATE_KEY_PATH');
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function suggestion(name: string): string {
+  const near = Object.keys(SETTINGS).find((known) => editDistance(known, name.toUpperCase()) <= 2);
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(previous[column] + 1, current[column - 1] + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length];
+}

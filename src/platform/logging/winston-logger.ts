@@ -1,0 +1,71 @@
+import winston from 'winston';
+import { currentContext } from '../context.js';
+import type { Logger } from './logger.js';
+import { redact } from './redact.js';
+
+export interface LoggerOptions {
+  level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** `json`: one object per line; `pretty`: for people. */
+  format: 'json' | 'pretty';
+  /** Fields of every line, e.g. the role of the process. */
+  fields: Record<string, unknown>;
+}
+
+/** Logs to standard error, so that standard output stays free for what a command prints. */
+export function createLogger(options: LoggerOptions): Logger {
+  const enrich = winston.format((info) => redact(Object.assign(info, currentContext())));
+  const logger = winston.createLogger({
+    level: options.level === 'silent' ? 'error' : options.level,
+    silent: options.level === 'silent',
+    defaultMeta: options.fields,
+    format: winston.format.combine(
+      enrich(),
+      winston.format.timestamp(),
+      options.format === 'json' ? winston.format.json() : pretty,
+    ),
+    transports: [new winston.transports.Stream({ stream: process.stderr })],
+  });
+  return wrap(logger);
+}
+
+function wrap(logger: winston.Logger): Logger {
+  return {
+    debug: (message, fields) => void logger.debug(message, plain(fields)),
+    info: (message, fields) => void logger.info(message, plain(fields)),
+    warn: (message, fields) => void logger.warn(message, plain(fields)),
+    error: (message, fields) => void logger.error(message, plain(fields)),
+    child: (fields) => wrap(logger.child(fields)),
+  };
+}
+
+/** Error objects have no enumerable members: without this, JSON would show `{}`. */
+function plain(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describeError(value) : value]),
+  );
+}
+
+function describeError(error: Error): Record<string, unknown> {
+  return {
+    name: error.name,
+    message: error.message,
+    ...('code' in error ? { code: error.code } : {}),
+    stack: error.stack,
+    ...(error.cause instanceof Error ? { cause: describeError(error.cause) } : {}),
+  };
+}
+
+const LABELS: Record<string, string> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
+
+const pretty = winston.format.printf(({ level, message, timestamp, role: _role, ...fields }) => {
+  const time = String(timestamp).slice(11, 23);
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : prettyValue(value)}`);
+  return [time, LABELS[level] ?? level, String(message), ...rest].join(' ');
+});
+
+function prettyValue(value: unknown): string {
+  if (typeof value === 'object' && value !== null && 'stack' in value) return `\n  ${String(value.stack)}`;
+  return JSON.stringify(value);
+}
