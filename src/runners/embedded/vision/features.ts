@@ -1,0 +1,28 @@
+/** Keypoints of one frame. */
+export interface Keypoints {
+  count: number;
+  /** x0, y0, x1, y1, … in pixels of the frame; pixel centres are integers. */
+  points: Float32Array;
+}
+
+/**
+ * One descriptor per keypoint, one after another. Euclidean: 0..255 in int16, so that dot products stay exact integers.
+ * Hamming: bytes, padded with zeros to a multiple of 16 per descriptor.
+ */
+export type Descriptors =
+  | { metric: 'euclidean'; length: number; values: Int16Array }
+  | { metric: 'hamming'; length: number; values: Uint8Array };
+
+export interface Features extends Keypoints {
+  descriptors: Descriptors;
+}
+
+/** Finds and describes keypoints. Deterministic: the same frame gives the same features in the same order. */
+export interface FeatureDetector {
+  /**
+   * @param gray full-range grey, row-major, width * height bytes
+   * @throws RunnerInputError when the frame needs more memory than there is
+   */
+  detect(gray: Uint8Array, width: number, height: number): Features;
+  dispose(): void;
+}

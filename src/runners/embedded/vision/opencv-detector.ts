@@ -1,0 +1,117 @@
+import { loadOpenCV } from '@opencvjs/node';
+import type { FeatureDetector, Features } from './features.js';
+
+/** Descriptors are padded to this many bytes for the matching kernel. */
+const DESCRIPTOR_ALIGNMENT = 16;
+const ORB_SCALE_FACTOR = 1.2;
+
+/** The few OpenCV objects used here; the published types lack AKAZE and the fields of a keypoint. */
+interface Deletable {
+  delete(): void;
+}
+interface Mat extends Deletable {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: Uint8Array;
+}
+interface Keypoint {
+  pt: { x: number; y: number };
+  octave: number;
+}
+interface KeypointVector extends Deletable {
+  size(): number;
+  get(index: number): Keypoint;
+}
+interface Feature2D extends Deletable {
+  detectAndCompute(image: Mat, mask: Mat, keypoints: KeypointVector, descriptors: Mat): void;
+}
+interface OpenCv {
+  Mat: { new (): Mat; new (rows: number, columns: number, type: number): Mat };
+  KeyPointVector: new () => KeypointVector;
+  ORB: new () => Feature2D;
+  AKAZE: new () => Feature2D;
+  CV_8UC1: number;
+  exceptionFromPtr(pointer: number): { msg: string };
+}
+
+/** Moves a keypoint from OpenCV's coordinates to those of the frame. */
+type PositionCorrection = (keypoint: Keypoint, width: number, height: number) => { x: number; y: number };
+
+/**
+ * ORB and AKAZE of opencv.js with the default parameters of `ORB_create()` and `AKAZE_create()`.
+ */
+export class OpenCvDetector implements FeatureDetector {
+  static async create(name: 'ORB' | 'AKAZE'): Promise<OpenCvDetector> {
+    // The published types describe another selection of classes than the module has.
+    const opencv = (await loadOpenCV()) as unknown as OpenCv;
+    return new OpenCvDetector(opencv, new opencv[name](), name === 'ORB' ? orbPosition : (keypoint) => keypoint.pt);
+  }
+
+  private constructor(
+    private readonly opencv: OpenCv,
+    private readonly detector: Feature2D,
+    private readonly position: PositionCorrection,
+  ) {}
+
+  detect(gray: Uint8Array, width: number, height: number): Features {
+    const owned: Deletable[] = [];
+    const own = <Thing extends Deletable>(thing: Thing): Thing => {
+      owned.push(thing);
+      return thing;
+    };
+    try {
+      const image = own(new this.opencv.Mat(height, width, this.opencv.CV_8UC1));
+      image.data.set(gray);
+      const keypoints = own(new this.opencv.KeyPointVector());
+      const descriptors = own(new this.opencv.Mat());
+      this.detector.detectAndCompute(image, own(new this.opencv.Mat()), keypoints, descriptors);
+      return this.read(keypoints, descriptors, width, height);
+    } catch (error) {
+      throw this.readable(error);
+    } finally {
+      for (const thing of owned) thing.delete();
+    }
+  }
+
+  dispose(): void {
+    this.detector.delete();
+  }
+
+  private read(keypoints: KeypointVector, descriptors: Mat, width: number, height: number): Features {
+    const count = keypoints.size();
+    const points = new Float32Array(2 * count);
+    const length = Math.ceil(descriptors.cols / DESCRIPTOR_ALIGNMENT) * DESCRIPTOR_ALIGNMENT;
+    const values = new Uint8Array(count * length);
+    const source = descriptors.data;
+    for (let i = 0; i < count; i++) {
+      const { x, y } = this.position(keypoints.get(i), width, height);
+      points[2 * i] = x;
+      points[2 * i + 1] = y;
+      values.set(source.subarray(i * descriptors.cols, (i + 1) * descriptors.cols), i * length);
+    }
+    return { count, points, descriptors: { metric: 'hamming', length, values } };
+  }
+
+  /** OpenCV throws the address of a C++ exception. */
+  private readable(error: unknown): unknown {
+    if (typeof error !== 'number') return error;
+    return new Error(`OpenCV failed on the frame: ${this.opencv.exceptionFromPtr(error).msg}`);
+  }
+}
+
+/**
+ * ORB multiplies a level's pixel index by the level's nominal scale, while the level was made with pixel centres aligned
+ * and a rounded size. Uncorrected this moves keypoints by up to 1.3 pixels, differently on each level, which a change
+ * of distance turns into a wrong velocity.
+ */
+function orbPosition({ pt, octave }: Keypoint, width: number, height: number): { x: number; y: number } {
+  const scale = ORB_SCALE_FACTOR ** octave;
+  return {
+    x: alignCentre(pt.x / scale, width / Math.round(width / scale)),
+    y: alignCentre(pt.y / scale, height / Math.round(height / scale)),
+  };
+}
+
+function alignCentre(index: number, ratio: number): number {
+  return (index + 0.5) * ratio - 0.5;
+}
