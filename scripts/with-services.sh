@@ -24,7 +24,7 @@ main() {
   chmod 755 "$folder"
   start_postgres
   start_redis
-  "$@" &
+  setpriv --pdeathsig TERM "$@" &
   command_pid=$!
   wait "$command_pid"
 }
