@@ -30,13 +30,7 @@ export interface VideoFrame {
   gray: Uint8Array;
 }
 
-export const MEDIA_PROBLEMS = [
-  'not-a-video',
-  'no-video-stream',
-  'unsupported-format',
-  'corrupt',
-  'too-large',
-] as const;
+export const MEDIA_PROBLEMS = ['not-a-video', 'no-video-stream', 'unsupported-format', 'corrupt', 'too-large'] as const;
 export type MediaProblem = (typeof MEDIA_PROBLEMS)[number];
 
 /** The file's fault: the same file fails the same way each time. */

@@ -1,0 +1,31 @@
+import type { Logger } from '../logging/logger.js';
+import { DEFAULT_VIDEO_LIMITS, type DecoderSettings, type VideoLimits } from './decoder-settings.js';
+import { FfmpegCliDecoder } from './ffmpeg-cli.decoder.js';
+import { NodeAvDecoder } from './node-av.decoder.js';
+import type { VideoDecoder } from './video-decoder.port.js';
+
+export interface VideoDecoderOptions {
+  /** An `ffmpeg` binary (5.1 or newer, `ffprobe` beside it) to use instead of the built-in decoder. */
+  ffmpegPath?: string;
+  logger: Logger;
+  /** Threads of one decoder process; default 2. */
+  threads?: number;
+  /** Default 10 minutes. */
+  probeTimeoutMs?: number;
+  /** Default 30 seconds. */
+  frameTimeoutMs?: number;
+  /** What is not named keeps its default. */
+  limits?: Partial<VideoLimits>;
+}
+
+/** The decoder that the configuration asks for. It holds nothing open between calls. */
+export function createVideoDecoder(options: VideoDecoderOptions): VideoDecoder {
+  const settings: DecoderSettings = {
+    logger: options.logger,
+    threads: options.threads ?? 2,
+    probeTimeoutMs: options.probeTimeoutMs ?? 600_000,
+    frameTimeoutMs: options.frameTimeoutMs ?? 30_000,
+    limits: { ...DEFAULT_VIDEO_LIMITS, ...options.limits },
+  };
+  return options.ffmpegPath ? new FfmpegCliDecoder(options.ffmpegPath, settings) : new NodeAvDecoder(settings);
+}
