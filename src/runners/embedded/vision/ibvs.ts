@@ -1,0 +1,45 @@
+import type { Intrinsics } from '../../runner.port.js';
+import type { PointPairs } from './homography.js';
+import { NormalEquations } from './linear-solver.js';
+
+/** [vx, vy, vz, wx, wy, wz] of the current camera in its own frame (x right, y down, z forward), m/s and rad/s. */
+export type Velocity = [number, number, number, number, number, number];
+
+/**
+ * Image-based visual servoing (Chaumette & Hutchinson, "Visual servo control, part I", IEEE RAM 2006) with gain 1 and the
+ * mean of the interaction matrices at the goal and the current points, every point at the same depth:
+ * v = pinv((L(current) + L(goal)) / 2) * (goal - current).
+ *
+ * @param depth metres, for every point and both views
+ * @param weights one per pair, not negative; null weighs all alike
+ * @returns null when the points do not determine a velocity (fewer than three, collinear, coinciding)
+ */
+export function ibvsVelocity(
+  pairs: PointPairs,
+  { fx, fy, cx, cy }: Intrinsics,
+  depth: number,
+  weights: Float64Array | null,
+): Velocity | null {
+  const equations = new NormalEquations(6);
+  // The translation columns hold 1 / depth: solving for velocity / depth keeps all columns of similar size.
+  const row = new Float64Array(6);
+  for (let i = 0; i < pairs.count; i++) {
+    const weight = weights === null ? 1 : weights[i]!;
+    if (weight === 0) continue;
+    const goalX = (pairs.goal[2 * i]! - cx) / fx;
+    const goalY = (pairs.goal[2 * i + 1]! - cy) / fy;
+    const x = (pairs.current[2 * i]! - cx) / fx;
+    const y = (pairs.current[2 * i + 1]! - cy) / fy;
+    const meanX = (x + goalX) / 2;
+    const meanY = (y + goalY) / 2;
+    const meanXY = (x * y + goalX * goalY) / 2;
+    row.set([-1, 0, meanX, meanXY, -(1 + (x * x + goalX * goalX) / 2), meanY]);
+    equations.add(row, goalX - x, weight);
+    row.set([0, -1, meanY, 1 + (y * y + goalY * goalY) / 2, -meanXY, -meanX]);
+    equations.add(row, goalY - y, weight);
+  }
+  const solution = equations.solve();
+  if (solution === null) return null;
+  const [vx, vy, vz, wx, wy, wz] = solution as unknown as Velocity;
+  return [vx * depth, vy * depth, vz * depth, wx, wy, wz];
+}
