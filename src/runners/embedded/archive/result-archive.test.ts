@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { readZip } from '../../../../tests/support/zip-content.js';
+import { RunnerStorageError } from '../../runner.errors.js';
+import { openResultArchive } from './result-archive.js';
+
+describe('openResultArchive', () => {
+  let folder: string;
+  let path: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'result-archive-'));
+    path = join(folder, 'result.zip');
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('appears complete under its final name', async () => {
+    const picture = randomBytes(300_000);
+    const archive = await openResultArchive(path);
+    await archive.addStored('images/a.jpg', picture);
+    expect(await readdir(folder)).toEqual(['result.zip.part']);
+    await archive.addText('b.csv', ['frame\n', '1\n']);
+    await archive.finish();
+    await archive.discard();
+
+    expect(await readdir(folder)).toEqual(['result.zip']);
+    const content = await readZip(path);
+    expect([...content.keys()]).toEqual(['images/a.jpg', 'b.csv']);
+    expect(content.get('images/a.jpg')?.equals(picture)).toBe(true);
+    expect(content.get('b.csv')?.toString()).toBe('frame\n1\n');
+  });
+
+  it('leaves nothing when it is given up half-way', async () => {
+    const archive = await openResultArchive(path);
+    await archive.addStored('images/a.jpg', randomBytes(300_000));
+    await archive.discard();
+    await archive.discard();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('says that the disk is at fault when the folder is gone', async () => {
+    const opening = openResultArchive(join(folder, 'missing', 'result.zip'));
+    await expect(opening).rejects.toBeInstanceOf(RunnerStorageError);
+  });
+
+  it('says that the disk is at fault when it is full', async () => {
+    // A device that answers every write with ENOSPC; the archive only adds `.part` to the name it is given.
+    await promisify(execFile)('ln', ['-s', '/dev/full', `${path}.part`]);
+    const archive = await openResultArchive(path);
+    const writing = (async () => {
+      await archive.addStored('images/a.jpg', randomBytes(300_000));
+      await archive.finish();
+    })();
+    await expect(writing).rejects.toThrow(/ENOSPC/);
+    await archive.discard();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('keeps memory flat over many pictures', async () => {
+    const archive = await openResultArchive(path);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let k = 0; k < 300; k++) await archive.addStored(`images/${k}.jpg`, randomBytes(500_000));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000);
+    await archive.finish();
+    await archive.discard();
+    expect((await readZip(path)).size).toBe(300);
+  });
+});

@@ -1,0 +1,111 @@
+import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
+import type { Logger } from '../../platform/logging/logger.js';
+import { RunnerError } from '../runner.errors.js';
+import type { RunInput } from '../runner.port.js';
+import { runnerErrorCode } from './error-codec.js';
+import { throttleProgress } from './progress-throttle.js';
+import { runnerMessageSchema, type EngineMessage } from './protocol.js';
+import { runServoJob } from './servo-job.js';
+import { createServoPipeline } from './vision/pipeline.js';
+
+/**
+ * An engine: a child process that works on one job at a time and stays warm between jobs. It lives as long as the
+ * channel to its runner; a crash in here is an event for the runner, not an outage.
+ */
+
+const PROGRESS_EVERY_MS = 200;
+
+let current: { runId: number; controller: AbortController } | null = null;
+
+process.on('message', (raw) => {
+  const message = runnerMessageSchema.parse(raw);
+  if (message.type === 'cancel') {
+    if (current?.runId === message.runId) current.controller.abort();
+    return;
+  }
+  if (current !== null) throw new Error('A job came while another one is running.');
+  void work(message.runId, message.input, message.ffmpegPath);
+});
+// Without its runner nobody waits for the result; the decoder's process ends with this one.
+process.on('disconnect', () => process.exit(0));
+send({ type: 'ready' });
+
+async function work(runId: number, input: RunInput, ffmpegPath?: string): Promise<void> {
+  const controller = new AbortController();
+  current = { runId, controller };
+  const outcome = await attempt(runId, input, ffmpegPath, controller.signal);
+  // Before the answer: the next job may follow at once.
+  current = null;
+  send(outcome);
+}
+
+async function attempt(
+  runId: number,
+  input: RunInput,
+  ffmpegPath: string | undefined,
+  signal: AbortSignal,
+): Promise<EngineMessage> {
+  const rssBytes = () => process.memoryUsage.rss();
+  try {
+    const decoder = createVideoDecoder({ ffmpegPath, logger });
+    const result = await runServoJob(
+      input,
+      { decoder, createPipeline: createServoPipeline },
+      {
+        signal,
+        onProgress: throttleProgress(PROGRESS_EVERY_MS, (progress) => {
+          send({ type: 'progress', runId, ...progress });
+        }),
+        onAlive: () => {
+          send({ type: 'alive', runId });
+        },
+      },
+    );
+    return { type: 'done', runId, result, rssBytes: rssBytes() };
+  } catch (error) {
+    const code = error instanceof RunnerError ? runnerErrorCode(error) : null;
+    if (error instanceof RunnerError && code !== null) {
+      if (code !== 'runner-cancelled' && error.cause !== undefined) {
+        logger.debug('job failed', { code, cause: describe(error.cause) });
+      }
+      return { type: 'failed', runId, code, message: error.message, rssBytes: rssBytes() };
+    }
+    logger.error('unexpected failure in an engine', { error: describe(error) });
+    const message = 'The engine failed unexpectedly.';
+    return { type: 'failed', runId, code: 'runner-crashed', message, rssBytes: rssBytes() };
+  }
+}
+
+const logger = channelLogger({});
+
+/** Sends log lines to the runner, whose logger knows where they go. */
+function channelLogger(context: Record<string, unknown>): Logger {
+  const log =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (message: string, fields: Record<string, unknown> = {}) => {
+      const all = { ...context, ...fields };
+      const plain = Object.fromEntries(Object.entries(all).map(([name, value]) => [name, describe(value)]));
+      send({ type: 'log', level, message, fields: plain });
+    };
+  return {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    child: (fields) => channelLogger({ ...context, ...fields }),
+  };
+}
+
+/** Something the channel can carry: functions and class instances cannot be cloned. */
+function describe(value: unknown): unknown {
+  if (value instanceof Error) return value.stack ?? value.message;
+  if (value === null || typeof value !== 'object') {
+    return typeof value === 'function' || typeof value === 'symbol' ? String(value) : value;
+  }
+  return JSON.stringify(value);
+}
+
+function send(message: EngineMessage): void {
+  // A closed channel means the runner is gone, and 'disconnect' ends this process.
+  if (process.connected) process.send?.(message);
+}

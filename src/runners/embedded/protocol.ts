@@ -1,0 +1,107 @@
+import { z } from 'zod';
+
+import { DETECTORS, FRAME_PROBLEMS, POLICIES, VISUALIZE_MODES, type RunInput, type RunResult } from '../runner.port.js';
+import { RUNNER_ERROR_CODES } from './error-codec.js';
+
+/**
+ * What the runner and an engine process say to each other over the IPC channel. Every message is parsed where it
+ * arrives: an engine handles untrusted videos, so the runner does not take its word for the shape of anything.
+ */
+
+const intrinsicsSchema = z.object({
+  fx: z.number(),
+  fy: z.number(),
+  cx: z.number(),
+  cy: z.number(),
+});
+
+const runInputSchema = z.object({
+  jobId: z.string(),
+  attempt: z.int().positive(),
+  goalVideoPath: z.string(),
+  currentVideoPath: z.string(),
+  parameters: z.object({
+    startFrame: z.int().nonnegative(),
+    endFrame: z.int().nonnegative(),
+    frameStep: z.int().positive(),
+    goalFrameId: z.int().nonnegative(),
+    detector: z.enum(DETECTORS),
+    policy: z.enum(POLICIES),
+    useGpus: z.boolean(),
+    intrinsics: intrinsicsSchema,
+    distance: z.number().positive(),
+    visualize: z.enum(VISUALIZE_MODES),
+  }),
+  archivePath: z.string(),
+}) satisfies z.ZodType<RunInput>;
+
+const runResultSchema = z.object({
+  velocity: z.array(z.array(z.number()).length(6)),
+  frames: z.array(
+    z.object({
+      frame: z.int().nonnegative(),
+      keypoints: z.int().nonnegative(),
+      matches: z.int().nonnegative(),
+      inliers: z.int().nonnegative(),
+      featureErrorPx: z.number().nullable(),
+      problem: z.enum(FRAME_PROBLEMS).nullable(),
+    }),
+  ),
+  goal: z.object({ frame: z.int().nonnegative(), keypoints: z.int().nonnegative() }),
+  device: z.enum(['cpu', 'gpu']),
+  usage: z.object({
+    wallSeconds: z.number().nonnegative(),
+    cpuSeconds: z.number().nonnegative(),
+    gpuSeconds: z.number().nonnegative(),
+    measuredEnergyWh: z.number().nullable(),
+  }),
+  message: z.string(),
+  warnings: z.array(z.string()),
+}) satisfies z.ZodType<RunResult>;
+
+export const runnerMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('run'),
+    runId: z.int(),
+    input: runInputSchema,
+    ffmpegPath: z.string().optional(),
+  }),
+  z.object({ type: z.literal('cancel'), runId: z.int() }),
+]);
+
+export const engineMessageSchema = z.discriminatedUnion('type', [
+  /** The engine's modules are loaded; jobs may come. */
+  z.object({ type: z.literal('ready') }),
+  /** At work on something that has a deadline of its own (the decoder skipping to the first frame). */
+  z.object({ type: z.literal('alive'), runId: z.int() }),
+  z.object({
+    type: z.literal('progress'),
+    runId: z.int(),
+    processed: z.int().nonnegative(),
+    total: z.int().nonnegative(),
+  }),
+  z.object({
+    type: z.literal('done'),
+    runId: z.int(),
+    result: runResultSchema,
+    rssBytes: z.number(),
+  }),
+  z.object({
+    type: z.literal('failed'),
+    runId: z.int(),
+    code: z.enum(RUNNER_ERROR_CODES),
+    message: z.string(),
+    rssBytes: z.number(),
+  }),
+  z.object({
+    type: z.literal('log'),
+    level: z.enum(['debug', 'info', 'warn', 'error']),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()),
+  }),
+]);
+
+/** From the runner to an engine process. */
+export type RunnerMessage = z.infer<typeof runnerMessageSchema>;
+/** From an engine process to the runner. */
+export type EngineMessage = z.infer<typeof engineMessageSchema>;

@@ -1,0 +1,33 @@
+import type { Detector } from '../../runner.port.js';
+import type { ResultArchive } from '../archive/result-archive.js';
+import type { StepResult } from '../vision/pipeline.js';
+import { createCorrespondencePainter } from './correspondence-picture.js';
+import type { GrayPicture } from './gray-scaling.js';
+import { createJpegEncoder } from './jpeg-encoder.js';
+
+/** Puts pictures of processed frames into the archive, one at a time. */
+export interface PictureWriter {
+  /** Writes `images/frame-000012.jpg`. Resolves when the archive took it, so at most one picture is in memory. */
+  write(frame: GrayPicture & { index: number }, step: StepResult): Promise<void>;
+  dispose(): void;
+}
+
+export async function createPictureWriter(options: {
+  archive: ResultArchive;
+  goal: GrayPicture & { index: number };
+  detector: Detector;
+}): Promise<PictureWriter> {
+  const { archive, goal, detector } = options;
+  const encoder = await createJpegEncoder();
+  const painter = createCorrespondencePainter({ goal: { ...goal, frame: goal.index }, detector });
+  return {
+    async write(frame, step) {
+      const picture = painter.paint({ currentFrame: frame.index, current: frame, step });
+      const name = `images/frame-${String(frame.index).padStart(6, '0')}.jpg`;
+      await archive.addStored(name, encoder.encode(picture));
+    },
+    dispose: () => {
+      encoder.dispose();
+    },
+  };
+}

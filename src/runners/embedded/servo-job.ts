@@ -1,0 +1,258 @@
+import { access } from 'node:fs/promises';
+import { setImmediate as nextMacrotask } from 'node:timers/promises';
+
+import {
+  DecoderFailedError,
+  MediaError,
+  type VideoDecoder,
+  type VideoFrame,
+} from '../../platform/media/video-decoder.port.js';
+import { RunnerCancelledError, RunnerCrashedError, RunnerInputError, RunnerStorageError } from '../runner.errors.js';
+import type { FrameReport, RunInput, RunParameters, RunProgress, RunResult } from '../runner.port.js';
+import { openResultArchive, type ResultArchive } from './archive/result-archive.js';
+import { resultJson, velocityCsv } from './archive/result-texts.js';
+import { countFrames, picturePlan } from './frame-plan.js';
+import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
+import { renderVelocityPlot } from './report/velocity-plot.js';
+import { startUsageMeter } from './usage-meter.js';
+import type { createServoPipeline, ServoPipeline, StepResult } from './vision/pipeline.js';
+
+/** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
+const ALIVE_EVERY_MS = 1000;
+
+export interface ServoJobDeps {
+  decoder: VideoDecoder;
+  createPipeline: typeof createServoPipeline;
+}
+
+export interface ServoJobContext {
+  signal: AbortSignal;
+  onProgress(progress: RunProgress): void;
+  /** The job waits for something that watches itself. */
+  onAlive(): void;
+}
+
+/**
+ * One inference job: compares every processed frame of the current video with the goal frame and writes velocities,
+ * pictures and a plot into the archive. A frame that cannot be read or matched gets the zero velocity and a reason.
+ *
+ * @throws RunnerInputError for an unusable goal frame or a policy this engine lacks; RunnerStorageError;
+ *   RunnerCrashedError when the decoder failed; RunnerCancelledError once the signal fired. No archive is left then.
+ */
+export async function runServoJob(input: RunInput, deps: ServoJobDeps, context: ServoJobContext): Promise<RunResult> {
+  try {
+    refuseUnsupported(input.parameters);
+    await requireReadable(input.goalVideoPath, 'goal');
+    await requireReadable(input.currentVideoPath, 'current');
+    const archive = await openResultArchive(input.archivePath);
+    try {
+      return await runIntoArchive(input, archive, deps, context);
+    } finally {
+      await archive.discard();
+    }
+  } catch (error) {
+    throw asRunnerError(error, context.signal);
+  }
+}
+
+async function runIntoArchive(
+  input: RunInput,
+  archive: ResultArchive,
+  deps: ServoJobDeps,
+  context: ServoJobContext,
+): Promise<RunResult> {
+  const { parameters } = input;
+  const meter = startUsageMeter();
+  const goalFrame = await readGoalFrame(input, deps.decoder, context);
+  const pipeline = await deps.createPipeline({
+    detector: parameters.detector,
+    intrinsics: parameters.intrinsics,
+    distance: parameters.distance,
+  });
+  let pictures: PictureWriter | null = null;
+  try {
+    const goal = pipeline.setGoal(goalFrame.gray, goalFrame.width, goalFrame.height);
+    if (parameters.visualize !== 'none') {
+      const { detector } = parameters;
+      pictures = await createPictureWriter({ archive, goal: goalFrame, detector });
+    }
+    const log = new FrameLog(parameters);
+    await processFrames(input, { log, pipeline, pictures, decoder: deps.decoder }, context);
+    const result: RunResult = {
+      velocity: log.velocity,
+      frames: log.frames,
+      goal: { frame: parameters.goalFrameId, keypoints: goal.keypoints },
+      device: 'cpu',
+      usage: meter.read(),
+      message: log.summary(),
+      warnings: [...requestWarnings(parameters), ...log.warnings],
+    };
+    context.signal.throwIfAborted();
+    await writeReports(archive, parameters, result);
+    context.signal.throwIfAborted();
+    await archive.finish();
+    return result;
+  } finally {
+    pictures?.dispose();
+    pipeline.dispose();
+  }
+}
+
+function refuseUnsupported({ policy }: RunParameters): void {
+  if (policy !== 'ibvs') {
+    throw new RunnerInputError(`The embedded engine does not offer the policy "${policy}".`);
+  }
+}
+
+async function requireReadable(path: string, role: 'goal' | 'current'): Promise<void> {
+  try {
+    await access(path);
+  } catch (error) {
+    throw new RunnerStorageError(`The ${role} video cannot be opened.`, { cause: error });
+  }
+}
+
+function requestWarnings({ useGpus }: RunParameters): string[] {
+  return useGpus ? ['The embedded engine uses no GPU: the job ran on the CPU.'] : [];
+}
+
+async function readGoalFrame(
+  { goalVideoPath, parameters: { goalFrameId } }: RunInput,
+  decoder: VideoDecoder,
+  { signal, onAlive }: ServoJobContext,
+): Promise<VideoFrame> {
+  const range = { start: goalFrameId, end: goalFrameId, step: 1 };
+  const frames = decoder.frames(goalVideoPath, range, { signal });
+  for await (const frame of tellingAlive(frames, onAlive)) return frame;
+  throw new RunnerInputError(`The goal video has no frame ${goalFrameId}.`);
+}
+
+interface FrameLoop {
+  log: FrameLog;
+  pipeline: ServoPipeline;
+  pictures: PictureWriter | null;
+  decoder: VideoDecoder;
+}
+
+async function processFrames(
+  { currentVideoPath, parameters }: RunInput,
+  { log, pipeline, pictures, decoder }: FrameLoop,
+  { signal, onProgress, onAlive }: ServoJobContext,
+): Promise<void> {
+  const { startFrame, endFrame, frameStep, visualize } = parameters;
+  const wantsPicture = picturePlan(visualize, log.total);
+  const range = { start: startFrame, end: endFrame, step: frameStep };
+  onProgress({ processed: 0, total: log.total });
+  try {
+    const frames = decoder.frames(currentVideoPath, range, { signal });
+    for await (const frame of tellingAlive(frames, onAlive)) {
+      log.addUnreadableBefore(frame.index);
+      const step = pipeline.step(frame.gray, frame.width, frame.height);
+      const position = log.add(frame.index, step);
+      if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
+      onProgress({ processed: log.processed, total: log.total });
+      // Lets the process read its messages: a cancellation is seen between any two frames.
+      await nextMacrotask();
+      signal.throwIfAborted();
+    }
+  } catch (error) {
+    // The rest of a damaged video counts as unreadable; whatever else went wrong is not the frame's doing.
+    if (!(error instanceof MediaError)) throw error;
+    log.warnings.push(`The current video could not be read to the end: ${error.message}`);
+  }
+  log.addUnreadableBefore(Infinity);
+  onProgress({ processed: log.processed, total: log.total });
+}
+
+/** Rows of the result, in frame order, one for every frame that was asked for. */
+class FrameLog {
+  readonly velocity: number[][] = [];
+  readonly frames: FrameReport[] = [];
+  readonly warnings: string[] = [];
+  readonly total: number;
+
+  constructor(private readonly parameters: RunParameters) {
+    this.total = countFrames(parameters);
+  }
+
+  get processed(): number {
+    return this.frames.length;
+  }
+
+  /** @returns the position of the frame among the processed ones */
+  add(frame: number, step: StepResult): number {
+    const { keypoints, matches, inliers } = step;
+    const isFinite = step.velocity.every(Number.isFinite);
+    const problem = isFinite ? step.problem : 'degenerate-geometry';
+    const { featureErrorPx } = step;
+    // Adding zero turns -0 into 0, which reads better in every text format.
+    this.velocity.push(step.velocity.map((value) => (problem === null ? value + 0 : 0)));
+    this.frames.push({ frame, keypoints, matches, inliers, featureErrorPx, problem });
+    return this.frames.length - 1;
+  }
+
+  /** Fills the rows of frames the decoder passed over. */
+  addUnreadableBefore(frame: number): void {
+    const { startFrame, frameStep } = this.parameters;
+    while (this.processed < this.total) {
+      const expected = startFrame + this.processed * frameStep;
+      if (expected >= frame) return;
+      this.velocity.push([0, 0, 0, 0, 0, 0]);
+      this.frames.push({
+        frame: expected,
+        keypoints: 0,
+        matches: 0,
+        inliers: 0,
+        featureErrorPx: null,
+        problem: 'unreadable-frame',
+      });
+    }
+  }
+
+  summary(): string {
+    const useful = this.frames.filter(({ problem }) => problem === null).length;
+    const { detector } = this.parameters;
+    return `${useful} of ${this.total} frames gave a velocity (${detector}, CPU).`;
+  }
+}
+
+async function writeReports(archive: ResultArchive, parameters: RunParameters, result: RunResult): Promise<void> {
+  const plot = renderVelocityPlot({
+    frames: result.frames.map(({ frame }) => frame),
+    velocity: result.velocity,
+    title: `Velocity towards goal frame ${parameters.goalFrameId} (${parameters.detector})`,
+  });
+  await archive.addText('velocity.csv', velocityCsv(result));
+  await archive.addText('velocity.svg', [plot]);
+  await archive.addText('result.json', resultJson(parameters, result));
+}
+
+/** Passes frames on and reports life while the next one is awaited. */
+async function* tellingAlive(frames: AsyncIterable<VideoFrame>, onAlive: () => void): AsyncGenerator<VideoFrame> {
+  const iterator = frames[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setInterval(onAlive, ALIVE_EVERY_MS);
+      const next = await iterator.next().finally(() => {
+        clearInterval(timer);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+function asRunnerError(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return new RunnerCancelledError('The job was stopped.', { cause: error });
+  if (error instanceof MediaError) {
+    return new RunnerInputError(`The goal frame could not be read: ${error.message}`, {
+      cause: error,
+    });
+  }
+  if (error instanceof DecoderFailedError) {
+    return new RunnerCrashedError('The video decoder failed.', { cause: error });
+  }
+  return error;
+}
