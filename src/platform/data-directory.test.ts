@@ -37,13 +37,16 @@ describe('acquireDataDirectory', () => {
     await fs.rm(base, { recursive: true, force: true });
   });
 
-  function start(directory: string, options: { uid?: number; gid?: number } = {}): Promise<[ChildProcess, string]> {
+  function start(
+    directory: string,
+    options: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<[ChildProcess, string]> {
     const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', holderSource, '--', directory];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], ...options });
     children.push(child);
     return new Promise((resolve, reject) => {
       child.on('error', reject);
-      child.stdout?.once('data', (chunk: Buffer) => resolve([child, chunk.toString().trim()]));
+      child.stdout.once('data', (chunk: Buffer) => resolve([child, chunk.toString().trim()]));
       child.on('exit', () => reject(new Error('the child said nothing')));
     });
   }
@@ -82,6 +85,17 @@ describe('acquireDataDirectory', () => {
     await kill(child);
     const next = await acquireDataDirectory(base, { owner: 'all' });
     await next.release();
+  });
+
+  it('keeps the second one out where there is no flock command, and is free after kill -9', async () => {
+    const withoutFlock = { env: { ...process.env, PATH: base } };
+    const [child, first] = await start(base, withoutFlock);
+    expect(first).toBe(`held ${child.pid}`);
+    const [, second] = await start(base, withoutFlock);
+    expect(second).toContain(`in use by process ${child.pid} (test-holder)`);
+    await kill(child);
+    const [third, line] = await start(base, withoutFlock);
+    expect(line).toBe(`held ${third.pid}`);
   });
 
   it('is not blocked by a record that names a live process', async () => {

@@ -66,7 +66,11 @@ const SERVER_IS_NOT_THERE = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '5
 /** Where the kernel does not do it (no `setpriv`, macOS), a normal end of this process takes the server with it. */
 function endWithThisProcess(server: EmbeddedPostgres): AttachedPostgres {
   const interrupt = (): void => {
-    process.kill(server.pid, 'SIGINT');
+    try {
+      process.kill(server.pid, 'SIGINT');
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH') throw error; // it died a moment ago
+    }
   };
   const forget = (): void => {
     process.off('exit', interrupt);

@@ -62,7 +62,7 @@ describe('startEmbeddedPostgres', () => {
     expect(refusals).toHaveLength(3);
     for (const refusal of refusals) expect(refusal).toBeInstanceOf(EmbeddedPostgresInUseError);
     expect((refusals[0] as Error).message).toContain(`process ${process.pid} (database)`);
-    expect(await query(servers[0]!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(await query(servers[0], 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
   it('clears a half-made cluster away and refuses a folder that is something else', async () => {

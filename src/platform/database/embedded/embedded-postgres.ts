@@ -37,7 +37,8 @@ export interface EmbeddedPostgres {
 
 /**
  * Starts a PostgreSQL server as a child of this process, creating its cluster the first time. A server left behind by a
- * killed process is ended first. Reachable through a Unix socket of this user only; every commit is on disk.
+ * killed process is ended first. Reachable through a Unix socket of this user only; every commit is on disk. To be
+ * called from the main thread: on Linux the server ends with the thread that started it.
  *
  * @throws EmbeddedPostgresInUseError when a live process has started the server of this data directory
  * @throws EmbeddedPostgresError for everything else that is wrong; the signal's reason when called off

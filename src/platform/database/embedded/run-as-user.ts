@@ -51,9 +51,13 @@ export async function chooseRunAs(layout: Layout, binaries: PostgresBinaries): P
   const inNamespace: RunAs = { ...self, way: 'namespace' };
   if (await succeeds(invocationAs(inNamespace, binaries.postgres, ['--version'], 'SIGKILL'))) return inNamespace;
 
-  const why = obstacles[0] ?? 'there is no user "postgres" or "nobody"';
+  if (obstacles.length === 0) {
+    throw new EmbeddedPostgresError(
+      'PostgreSQL does not run as root, and there is no user "postgres" or "nobody"; start as another user.',
+    );
+  }
   throw new EmbeddedPostgresError(
-    `PostgreSQL does not run as root, and ${why}; start as another user, allow the passage with "chmod o+x", or set DATA_DIR to a folder elsewhere.`,
+    `PostgreSQL does not run as root, and ${obstacles[0]}; start as another user, allow the passage with "chmod o+x", or set DATA_DIR to a folder elsewhere.`,
   );
 }
 
@@ -115,9 +119,15 @@ async function ownerOf(cluster: string): Promise<Candidate | undefined> {
 }
 
 async function lookUp(name: string): Promise<Candidate | undefined> {
-  const [uid, gid] = await Promise.all([runCommand('id', ['-u', name], PROBE), runCommand('id', ['-g', name], PROBE)]);
-  if (uid.code !== 0 || gid.code !== 0) return undefined;
-  return { name, uid: Number(uid.stdout), gid: Number(gid.stdout) };
+  try {
+    const uid = await runCommand('id', ['-u', name], PROBE);
+    const gid = await runCommand('id', ['-g', name], PROBE);
+    if (uid.code !== 0 || gid.code !== 0) return undefined;
+    return { name, uid: Number(uid.stdout), gid: Number(gid.stdout) };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined; // an image without even `id`
+    throw error;
+  }
 }
 
 /**

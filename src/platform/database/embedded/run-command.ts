@@ -40,11 +40,15 @@ export function runCommand(command: string, args: string[], options: CommandOpti
       if (child.pid === undefined) reject(error);
     });
     child.on('close', (code) => {
-      if (signal?.aborted) reject(signal.reason);
+      if (signal?.aborted) reject(toError(signal.reason));
       else if (failure) reject(failure);
       else resolve({ code, stdout, stderr });
     });
   });
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 /** Our own environment holds secrets, and `PG*` variables that would steer the server: neither is handed on. */
