@@ -22,6 +22,7 @@ const MAY_IMPORT = {
 };
 
 const layer = (...names) => `^src/modules/.+\\.(${names.join('|')})\\.ts$`;
+const MODEL_REGISTRY = '^src/platform/database/model-registry\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 
 const layerRules = LAYERS.map((name) => ({
@@ -105,7 +106,7 @@ module.exports = {
       name: 'modules-made-in-composition',
       comment: 'Only src/composition makes the parts of a feature; processes take what it made.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(composition|modules)/', TESTS] },
+      from: { path: '^src/', pathNot: ['^src/(composition|modules)/', MODEL_REGISTRY, TESTS] },
       to: {
         path: layer('router', 'controller', 'service', 'repository', 'queries', 'dao', 'model'),
         dependencyTypesNot: ['type-only'],
@@ -169,8 +170,15 @@ module.exports = {
       name: 'platform-knows-no-feature',
       comment: 'What all features stand on cannot lean on one of them.',
       severity: 'error',
-      from: { path: '^src/platform/', pathNot: TESTS },
+      from: { path: '^src/platform/', pathNot: [MODEL_REGISTRY, TESTS] },
       to: { path: '^src/(modules|composition|http|processes|workers|realtime|runners)/' },
+    },
+    {
+      name: 'model-registry-lists-models',
+      comment: 'The one list of all tables, and of nothing but tables.',
+      severity: 'error',
+      from: { path: MODEL_REGISTRY },
+      to: { path: '^src/(modules|composition|http|processes|workers|realtime|runners)/', pathNot: layer('model') },
     },
     {
       name: 'node-av-in-decoder-process',

@@ -37,6 +37,7 @@ const OBEDIENT_TREE: Tree = {
       '../modules/credit/credit.service.js',
     ],
     ...['../modules/video/video.queries.js', '../runners/embedded/engine.js', '../platform/media/decoder-process.js'],
+    '../platform/database/model-registry.js',
     ...['../http/server.js', '../cli/main.js', './http.js', '../contract/openapi.js', '../sdk/client.js'],
   ],
   'src/composition/http.ts': ['express', '../modules/video/video.router.js'],
@@ -63,6 +64,7 @@ const OBEDIENT_TREE: Tree = {
   'src/modules/credit/credit.dao.ts': ['./credit.model.js'],
   'src/modules/credit/credit.model.ts': ['sequelize', '../video/video.model.js'],
   'src/platform/database/connect.ts': ['sequelize', 'umzug'],
+  'src/platform/database/model-registry.ts': ['../../modules/video/video.model.js'],
   'src/platform/media/decoder-process.ts': ['node-av'],
   'src/runners/embedded/engine.ts': ['@opencvjs/node'],
   'tests/support/world.ts': ['vitest'],
@@ -105,6 +107,7 @@ const VIOLATIONS: [rule: string, file: string, ...imports: string[]][] = [
   ['clients-speak-the-contract', 'src/cli/main.ts', 'type:../modules/video/video.domain.js'],
   ['runners-know-no-feature', 'src/runners/embedded/engine.ts', '../../modules/video/video.domain.js'],
   ['platform-knows-no-feature', 'src/platform/database/connect.ts', '../../modules/credit/credit.service.js'],
+  ['model-registry-lists-models', 'src/platform/database/model-registry.ts', '../../modules/video/video.dao.js'],
   ['node-av-in-decoder-process', 'src/runners/embedded/engine.ts', 'node-av'],
   ['opencv-in-embedded-runner', 'src/platform/database/connect.ts', '@opencvjs/node'],
 ];
