@@ -5,6 +5,7 @@ import { fitHomography, type PointPairs } from './homography.js';
 import { ibvsVelocity, type Velocity } from './ibvs.js';
 import { Matcher, type Match } from './matching.js';
 import { OpenCvDetector } from './opencv-detector.js';
+import { withPredictedPairs } from './predicted-pairs.js';
 import { SiftDetector } from './sift.js';
 import { spread } from './spread.js';
 import { workingImage } from './working-image.js';
@@ -100,7 +101,7 @@ class KeypointServo implements ServoPipeline {
     const current = this.features(gray, width, height);
     if (current.count < MINIMUM_POINTS) return failed('too-few-keypoints', current.count, []);
     const matches = this.matcher.match(this.goal, current);
-    return this.solve(positions(this.goal, current, matches), current.count);
+    return this.solve(this.goal, current, matches, { width, height });
   }
 
   dispose(): void {
@@ -114,19 +115,26 @@ class KeypointServo implements ServoPipeline {
     return { ...features, points: image.toFrame(features.points) };
   }
 
-  private solve(pairs: PointPairs, keypoints: number): StepResult {
+  private solve(goal: Keypoints, current: Keypoints, matches: Match[], frame: FrameSize): StepResult {
+    const pairs = positions(goal, current, matches);
     const unfitted = correspondences(pairs, new Uint8Array(pairs.count));
-    if (pairs.count < MINIMUM_POINTS) return failed('too-few-matches', keypoints, unfitted);
-    if (isNarrow(pairs, null)) return failed('degenerate-geometry', keypoints, unfitted);
+    if (pairs.count < MINIMUM_POINTS) return failed('too-few-matches', current.count, unfitted);
+    if (isNarrow(pairs, null)) return failed('degenerate-geometry', current.count, unfitted);
     const fit = fitHomography(pairs, INLIER_THRESHOLD_PX);
-    if (fit === null) return failed('too-few-inliers', keypoints, unfitted);
-    const described = correspondences(pairs, fit.inliers);
-    if (fit.inlierCount < MINIMUM_INLIERS) return failed('too-few-inliers', keypoints, described);
-    if (isNarrow(pairs, fit.inliers)) return failed('degenerate-geometry', keypoints, described);
-    const velocity = ibvsVelocity(pairs, this.intrinsics, this.distance, fit.weights);
-    if (velocity === null) return failed('degenerate-geometry', keypoints, described);
-    return { ...summary(keypoints, described), velocity, problem: null };
+    if (fit === null) return failed('too-few-inliers', current.count, unfitted);
+    const fitted = correspondences(pairs, fit.inliers);
+    if (fit.inlierCount < MINIMUM_INLIERS) return failed('too-few-inliers', current.count, fitted);
+    if (isNarrow(pairs, fit.inliers)) return failed('degenerate-geometry', current.count, fitted);
+    const weighted = withPredictedPairs(pairs, fit, goal, frame);
+    const velocity = ibvsVelocity(weighted, this.intrinsics, this.distance, weighted.weights);
+    if (velocity === null) return failed('degenerate-geometry', current.count, fitted);
+    return { ...summary(current.count, fitted), velocity, problem: null };
   }
+}
+
+interface FrameSize {
+  width: number;
+  height: number;
 }
 
 function failed(problem: FrameProblem, keypoints: number, pairs: Correspondence[]): StepResult {

@@ -9,7 +9,7 @@ const DESCRIPTOR_LENGTH = 128;
 const MAXIMUM_ORIENTATIONS = 36;
 const SCRATCH_BYTES = 8192;
 /** Matching is quadratic: beyond this many the strongest are kept. A 640 x 480 frame has 500 to 3000. */
-const MAXIMUM_KEYPOINTS = 8192;
+const MAXIMUM_KEYPOINTS = 12_000;
 
 /** A keypoint in the coordinates of OpenCV's `cv::KeyPoint`. */
 export interface SiftKeypoint {
