@@ -8,7 +8,7 @@ export interface VideoDecoderOptions {
   /** An `ffmpeg` binary (5.1 or newer, `ffprobe` beside it) to use instead of the built-in decoder. */
   ffmpegPath?: string;
   logger: Logger;
-  /** Threads of one decoder process; default 2. */
+  /** Threads of one decoder process that gives frames; default 2. */
   threads?: number;
   /** Default 10 minutes. */
   probeTimeoutMs?: number;

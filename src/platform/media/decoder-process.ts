@@ -39,6 +39,7 @@ import {
   type Rational,
   type Stream,
 } from 'node-av/lib';
+import { maxPixels, PROBE_THREADS } from './decoder-settings.js';
 import { FRAME_PIPE, writeFrameHeader, type DecoderMessage, type DecoderRequest } from './decoder-process.protocol.js';
 import { grayTable, lumaLayout, lumaToGray } from './luma.js';
 import {
@@ -165,15 +166,14 @@ function seconds(duration: bigint, numerator: number, denominator: number): numb
   return duration > 0n && denominator > 0 ? (Number(duration) * numerator) / denominator : null;
 }
 
-function openDecoder({ stream }: Source, { threads, limits }: DecoderRequest): CodecContext {
+function openDecoder({ stream }: Source, { threads, limits, range }: DecoderRequest): CodecContext {
   const codec = Codec.findDecoder(stream.codecpar.codecId);
   if (!codec) throw new MediaError('unsupported-format', 'The encoding of the video is not supported.');
   const decoder = new CodecContext();
   decoder.allocContext3(codec);
   check(decoder.parametersToContext(stream.codecpar));
-  decoder.threadCount = threads;
-  // A picture that grows beyond this in the middle of the stream is refused before memory is taken for it.
-  check(decoder.setOption('max_pixels', BigInt(limits.maxWidth * limits.maxHeight)));
+  decoder.threadCount = range ? threads : PROBE_THREADS;
+  check(decoder.setOption('max_pixels', BigInt(maxPixels(limits))));
   check(decoder.open2Sync(codec, null));
   return decoder;
 }
@@ -255,7 +255,7 @@ function createGrayConverter(): (frame: Frame) => Buffer {
     // A negative stride is a picture stored bottom-up, which the scaler turns over.
     if (!layout || !plane || stride <= 0) return grayByScaler(scaler, frame, tableFor(8, true));
     const isFullRange = layout.isFullRange || frame.colorRange === AVCOL_RANGE_JPEG;
-    return lumaToGray(plane, stride, frame.width, frame.height, layout.bits, tableFor(layout.bits, isFullRange));
+    return lumaToGray(plane, stride, frame.width, frame.height, tableFor(layout.bits, isFullRange));
   };
 }
 
@@ -273,7 +273,7 @@ function grayByScaler(scaler: SoftwareScaleContext, frame: Frame, identity: Uint
     check(scaler.scaleFrameSync(gray, frame));
     const plane = gray.data?.[0];
     if (!plane) throw new DecoderFailedError('The grey picture has no content');
-    return lumaToGray(plane, gray.linesize[0] ?? width, width, height, 8, identity);
+    return lumaToGray(plane, gray.linesize[0] ?? width, width, height, identity);
   } finally {
     gray.free();
   }

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { ByteReader } from './byte-reader.js';
 import { inspectContainer, type Container } from './container-inspector.js';
-import type { DecoderSettings } from './decoder-settings.js';
+import { maxPixels, PROBE_THREADS, type DecoderSettings } from './decoder-settings.js';
 import { assertFrameRange, lastIndexOf } from './frame-range.js';
 import {
   changingSize,
@@ -53,7 +53,8 @@ export class FfmpegCliDecoder implements VideoDecoder {
     const { width, height } = file.stream;
     const last = lastIndexOf(range);
     const sink = ['-frames:v', String(last + 1), '-f', 'rawvideo', 'pipe:1'];
-    const child = this.#run(this.ffmpegPath, this.#decodeArguments(file, sink), signal);
+    const parameters = this.#decodeArguments(file, this.settings.threads, sink);
+    const child = this.#run(this.ffmpegPath, parameters, signal);
     try {
       const reader = new ByteReader(child.output);
       const skipped = new Uint8Array(width * height);
@@ -86,7 +87,8 @@ export class FfmpegCliDecoder implements VideoDecoder {
     const { limits } = this.settings;
     // One line per frame: a sign of progress, and a writer that fails, and so ends, when this process is gone.
     const sink = ['-frames:v', String(limits.maxFrames + 1), '-f', 'framecrc', 'pipe:1'];
-    const child = this.#run(this.ffmpegPath, this.#decodeArguments(file, sink), signal, limitMs);
+    const parameters = this.#decodeArguments(file, PROBE_THREADS, sink);
+    const child = this.#run(this.ffmpegPath, parameters, signal, limitMs);
     try {
       let frameCount = 0;
       const lines = createInterface({ input: child.output, crlfDelay: Infinity });
@@ -113,15 +115,15 @@ export class FfmpegCliDecoder implements VideoDecoder {
     if (Number(facts.streams[0]?.nb_read_packets ?? 0) < indexedFrames) throw incompleteVideo();
   }
 
-  #decodeArguments({ input, stream }: OpenedFile, sink: string[]): string[] {
+  #decodeArguments({ input, stream }: OpenedFile, threads: number, sink: string[]): string[] {
     const { width, height } = stream;
-    const { limits, threads } = this.settings;
+    const { limits } = this.settings;
     // ffmpeg would scale a picture of another size in silence; a crop to an impossible width makes it stop instead.
     const sameSize = `if(eq(iw\\,${width})*eq(ih\\,${height})\\,${width}\\,-1)`;
     const filters = ['scale=flags=accurate_rnd:out_range=pc', 'format=gray', `crop=w=${sameSize}:h=${height}:exact=1`];
     return [
       ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-xerror'],
-      ...['-threads', String(threads), '-max_pixels', String(limits.maxWidth * limits.maxHeight)],
+      ...['-threads', String(threads), '-max_pixels', String(maxPixels(limits))],
       // Pictures before the first one that can be decoded whole are left out rather than shown damaged.
       ...['-flags', '-output_corrupt', '-noautorotate'],
       ...input,

@@ -20,12 +20,14 @@ export function lumaLayout(pixelFormat: string): LumaLayout | undefined {
 /**
  * Table from a luma sample to 8-bit full-range grey. Limited range (16…235 at 8 bits, ITU-R BT.601) is stretched and
  * clamped, which is what converting to BGR and back to grey amounts to.
+ *
+ * @returns 256 entries for 8 bits, else 65,536: damaged files hold samples beyond their bit depth, taken as white
  */
 export function grayTable(bits: number, isFullRange: boolean): Uint8Array {
   const scale = 2 ** (bits - 8);
   const black = isFullRange ? 0 : 16 * scale;
   const white = isFullRange ? 2 ** bits - 1 : 235 * scale;
-  return Uint8Array.from({ length: 2 ** bits }, (_, sample) =>
+  return Uint8Array.from({ length: bits === 8 ? 256 : 65_536 }, (_, sample) =>
     Math.min(255, Math.max(0, Math.round(((sample - black) * 255) / (white - black)))),
   );
 }
@@ -34,6 +36,7 @@ export function grayTable(bits: number, isFullRange: boolean): Uint8Array {
  * Copies a luma plane as grey.
  *
  * @param plane rows of `stride` bytes, the last one may end after `width` samples
+ * @param table from `grayTable`; its length tells whether a sample has one byte or two
  * @returns row-major, width × height bytes
  */
 export function lumaToGray(
@@ -41,19 +44,31 @@ export function lumaToGray(
   stride: number,
   width: number,
   height: number,
-  bits: number,
   table: Uint8Array,
 ): Buffer {
   const gray = Buffer.allocUnsafe(width * height);
-  for (let row = 0; row < height; row++) {
-    const from = row * stride;
-    const to = row * width;
-    for (let column = 0; column < width; column++) {
-      const at = bits === 8 ? from + column : from + 2 * column;
-      const sample = bits === 8 ? plane[at] : (plane[at] ?? 0) | ((plane[at + 1] ?? 0) << 8);
-      // Damaged files hold samples beyond their bit depth; the table ends where white does.
-      gray[to + column] = table[sample ?? 0] ?? 255;
-    }
-  }
+  const copyRow = table.length === 256 ? copyRowOfBytes : copyRowOfWords;
+  for (let row = 0; row < height; row++) copyRow(plane, row * stride, gray, row * width, width, table);
   return gray;
 }
+
+type CopyRow = (
+  plane: Uint8Array,
+  from: number,
+  gray: Uint8Array,
+  to: number,
+  width: number,
+  table: Uint8Array,
+) => void;
+
+// Two loops without a decision inside: this is the one place that touches each pixel.
+const copyRowOfBytes: CopyRow = (plane, from, gray, to, width, table) => {
+  for (let column = 0; column < width; column++) gray[to + column] = table[plane[from + column]];
+};
+
+const copyRowOfWords: CopyRow = (plane, from, gray, to, width, table) => {
+  for (let column = 0; column < width; column++) {
+    const at = from + 2 * column;
+    gray[to + column] = table[plane[at] | (plane[at + 1] << 8)];
+  }
+};

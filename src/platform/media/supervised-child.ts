@@ -41,6 +41,7 @@ export class SupervisedChild {
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
     });
+    options.logger.debug('video decoder started', { pid: child.pid });
     child.stderr?.on('data', (chunk: Buffer) => this.#errorOutput.add(chunk));
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
     if (options.signal.aborted) this.#onAbort();
