@@ -3,7 +3,6 @@
  * node-av, whose binary is GPLv3 and works on hostile input: neither belongs into the process of the application.
  */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import {
   AV_DISPOSITION_ATTACHED_PIC,
@@ -52,6 +51,7 @@ import {
   tooMuchMemory,
 } from './media-problems.js';
 import { lastIndexOf } from './frame-range.js';
+import { offerToOutOfMemoryKiller } from './out-of-memory.js';
 import { DecoderFailedError, MediaError, type FrameRange, type VideoInfo } from './video-decoder.port.js';
 import { assertPictureSize, chooseVideoStream, describeVideo, type StreamFacts } from './video-stream.js';
 
@@ -293,15 +293,6 @@ function startHeartbeat(maxMemoryBytes: number): NodeJS.Timeout {
     if (process.memoryUsage.rss() > maxMemoryBytes) void report(asMessage(tooMuchMemory())).then(() => process.exit(0));
     else if (decodedFrames > reported) void report({ type: 'progress', decodedFrames: (reported = decodedFrames) });
   }, HEARTBEAT_MS);
-}
-
-/** Linux: when memory runs out, this process is ended and not the one that serves users. */
-async function offerToOutOfMemoryKiller(): Promise<void> {
-  if (process.platform !== 'linux') return;
-  // A sandbox may forbid it; decoding works without.
-  await writeFile('/proc/self/oom_score_adj', '1000').catch((error: NodeJS.ErrnoException) => {
-    if (!['EACCES', 'EPERM', 'ENOENT', 'EROFS'].includes(error.code ?? '')) throw error;
-  });
 }
 
 function asMessage(error: unknown): DecoderMessage {

@@ -76,7 +76,10 @@ export class SupervisedChild {
         (value) => settle(() => (this.#failure ? reject(this.#failure.error) : resolve(value))),
         (error: unknown) => settle(() => reject(this.#failure ? this.#failure.error : error)),
       );
-      if (this.#failure) return reject(this.#failure.error);
+      if (this.#failure) {
+        reject(this.#failure.error);
+        return;
+      }
       this.#rejectWaiting = reject;
       this.#startStallTimer();
     });

@@ -20,7 +20,7 @@ const never = new AbortController().signal;
 const systemFfmpeg = process.env.FFMPEG_PATH ?? 'ffmpeg';
 const hasSystemFfmpeg = canRun(systemFfmpeg);
 if (!hasSystemFfmpeg) {
-  console.warn(`No ffmpeg at "${systemFfmpeg}": only the built-in decoder is tested. Set FFMPEG_PATH to test both.`);
+  process.stderr.write(`No ffmpeg at "${systemFfmpeg}": only the built-in decoder is tested. FFMPEG_PATH names one.\n`);
 }
 
 let folder: string;
