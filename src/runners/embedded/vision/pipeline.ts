@@ -1,7 +1,8 @@
 import { RunnerInputError } from '../../runner.errors.js';
 import type { Detector, FrameProblem, Intrinsics } from '../../runner.port.js';
+import { logFalseAlarms } from './consensus-chance.js';
 import type { FeatureDetector, Features, Keypoints } from './features.js';
-import { fitHomography, type PointPairs } from './homography.js';
+import { fitHomography, type HomographyFit, type PointPairs } from './homography.js';
 import { ibvsVelocity, type Velocity } from './ibvs.js';
 import { Matcher, type Match } from './matching.js';
 import { OpenCvDetector } from './opencv-detector.js';
@@ -65,8 +66,8 @@ function createDetector(detector: Detector): Promise<FeatureDetector> {
 
 /** Fewest keypoints and matches that can determine a velocity. */
 const MINIMUM_POINTS = 4;
-/** Any four pairs agree on a homography; wrong ones seldom find two more that agree by chance. */
-const MINIMUM_INLIERS = 6;
+/** Agreement that accident would bring about more often than once in 10^4 frames is no agreement. */
+const MAXIMUM_LOG_FALSE_ALARMS = -4;
 const INLIER_THRESHOLD_PX = 3;
 /** A frame whose grey levels differ by no more than compression noise does shows nothing. */
 const BLANK_RANGE = 2;
@@ -123,7 +124,7 @@ class KeypointServo implements ServoPipeline {
     const fit = fitHomography(pairs, INLIER_THRESHOLD_PX);
     if (fit === null) return failed('too-few-inliers', current.count, unfitted);
     const fitted = correspondences(pairs, fit.inliers);
-    if (fit.inlierCount < MINIMUM_INLIERS) return failed('too-few-inliers', current.count, fitted);
+    if (!isEvidence(fit, pairs.count, frame)) return failed('too-few-inliers', current.count, fitted);
     if (isNarrow(pairs, fit.inliers)) return failed('degenerate-geometry', current.count, fitted);
     const weighted = withPredictedPairs(pairs, fit, goal, frame);
     const velocity = ibvsVelocity(weighted, this.intrinsics, this.distance, weighted.weights);
@@ -185,6 +186,11 @@ function correspondences({ count, goal, current }: PointPairs, inliers: Uint8Arr
 /** Whether the points lie on a line, or in one place, in either frame. */
 function isNarrow({ goal, current }: PointPairs, inliers: Uint8Array | null): boolean {
   return Math.min(spread(goal, inliers), spread(current, inliers)) < MINIMUM_SPREAD_PX;
+}
+
+function isEvidence({ inlierCount }: HomographyFit, pairs: number, { width, height }: FrameSize): boolean {
+  const chance = Math.min((Math.PI * INLIER_THRESHOLD_PX ** 2) / (width * height), 1);
+  return logFalseAlarms(inlierCount, pairs, chance) < MAXIMUM_LOG_FALSE_ALARMS;
 }
 
 function isBlank(gray: Uint8Array): boolean {

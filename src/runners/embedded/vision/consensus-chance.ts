@@ -1,0 +1,28 @@
+/** Pairs that determine a homography; they agree with it by construction. */
+const SAMPLE_SIZE = 4;
+
+/**
+ * Expected number of homographies that as many pairs would agree with if all pairs were wrong, as a decimal logarithm:
+ * the number of false alarms of a-contrario RANSAC (Moisan & Stival, "A probabilistic criterion to detect rigid point
+ * matches", IJCV 2004). Far below 0 the agreement is no accident. A fixed least number of inliers cannot tell: six of six
+ * are evidence, six of fifty are not.
+ *
+ * @param inliers pairs that agree, out of `pairs`
+ * @param chance probability that a wrong pair agrees: the share of the frame within the inlier threshold
+ */
+export function logFalseAlarms(inliers: number, pairs: number, chance: number): number {
+  if (inliers <= SAMPLE_SIZE) return Infinity;
+  return (
+    Math.log10(pairs) +
+    logBinomial(pairs, inliers) +
+    logBinomial(inliers, SAMPLE_SIZE) +
+    (inliers - SAMPLE_SIZE) * Math.log10(chance)
+  );
+}
+
+/** Decimal logarithm of "n choose k". */
+function logBinomial(n: number, k: number): number {
+  let sum = 0;
+  for (let i = 1; i <= Math.min(k, n - k); i++) sum += Math.log10((n - i + 1) / i);
+  return sum;
+}

@@ -1,0 +1,120 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
+import { RunnerInputError } from '../../runner.errors.js';
+import { DETECTORS, type Detector } from '../../runner.port.js';
+import { createServoPipeline, type ServoPipeline, type StepResult } from './pipeline.js';
+
+const INTRINSICS = { fx: 300, fy: 300, cx: 160, cy: 120 };
+const DISTANCE = 0.5;
+const ZERO = [0, 0, 0, 0, 0, 0];
+const open: ServoPipeline[] = [];
+
+afterEach(() => {
+  for (const pipeline of open.splice(0)) pipeline.dispose();
+});
+
+describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
+  it('leads back along a sideways shift', async () => {
+    const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+    const result = step(pipeline, texturedFrame(320, 240, -12, 6));
+    expect(result.problem).toBeNull();
+    expect(result.velocity[0] / DISTANCE).toBeCloseTo(-12 / INTRINSICS.fx, 2);
+    expect(result.velocity[1] / DISTANCE).toBeCloseTo(6 / INTRINSICS.fy, 2);
+    expect(result.featureErrorPx).toBeCloseTo(Math.hypot(12, 6), 0);
+    expect(result.correspondences).toHaveLength(result.matches);
+    expect(result.correspondences.filter(({ inlier }) => inlier)).toHaveLength(result.inliers);
+  });
+
+  it('gives bit-equal results twice', async () => {
+    const run = async (): Promise<StepResult> => {
+      const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+      step(pipeline, noiseFrame(200, 200));
+      return step(pipeline, texturedFrame(320, 240, 5, 3));
+    };
+    expect(await run()).toEqual(await run());
+  });
+
+  it('accepts a current frame of another size than the goal', async () => {
+    const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+    const result = step(pipeline, crop(texturedFrame(320, 240), 301, 223));
+    expect(result.problem).toBeNull();
+    expect(Math.hypot(...result.velocity)).toBeLessThan(5e-3);
+  });
+
+  it('answers a bad frame with a problem and the zero velocity', async () => {
+    const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+    const problemOf = (frame: GrayFrame): string | null => {
+      const { velocity, problem, featureErrorPx } = step(pipeline, frame);
+      expect(velocity).toEqual(ZERO);
+      expect(featureErrorPx === null || Number.isFinite(featureErrorPx)).toBe(true);
+      return problem;
+    };
+    expect(problemOf(blankFrame(320, 240, 0))).toBe('blank-frame');
+    expect(problemOf(blankFrame(320, 240, 255))).toBe('blank-frame');
+    expect(problemOf(twoHalves())).toBe('too-few-keypoints');
+    expect(problemOf(noiseFrame(320, 240))).toMatch(/^too-few-|^degenerate/);
+    expect(problemOf(texturedFrame(320, 240, 0, 0, 99))).toMatch(/^too-few-|^degenerate/);
+    // The pipeline still works afterwards.
+    expect(step(pipeline, texturedFrame(320, 240, 4, 0)).problem).toBeNull();
+  });
+
+  it('refuses a goal frame without texture', async () => {
+    const pipeline = await createPipeline(detector);
+    for (const { gray, width, height } of [blankFrame(320, 240, 90), twoHalves()]) {
+      expect(() => pipeline.setGoal(gray, width, height)).toThrow(RunnerInputError);
+    }
+  });
+
+  it.each([
+    [16, 16],
+    [17, 300],
+    [300, 17],
+    [40, 33],
+    [1000, 16],
+  ])('survives a frame of %i x %i', async (width, height) => {
+    const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+    for (const frame of [texturedFrame(width, height), noiseFrame(width, height)]) {
+      const result = step(pipeline, frame);
+      expect(result.velocity.every(Number.isFinite)).toBe(true);
+      try {
+        pipeline.setGoal(frame.gray, width, height);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RunnerInputError);
+      }
+    }
+  });
+});
+
+it('refuses to step before it has a goal', async () => {
+  const pipeline = await createPipeline('SIFT');
+  expect(() => step(pipeline, texturedFrame(64, 64))).toThrow(/setGoal/);
+});
+
+async function createPipeline(detector: Detector): Promise<ServoPipeline> {
+  const pipeline = await createServoPipeline({ detector, intrinsics: INTRINSICS, distance: DISTANCE });
+  open.push(pipeline);
+  return pipeline;
+}
+
+async function pipelineWithGoal(detector: Detector, { gray, width, height }: GrayFrame): Promise<ServoPipeline> {
+  const pipeline = await createPipeline(detector);
+  expect(pipeline.setGoal(gray, width, height).keypoints).toBeGreaterThan(30);
+  return pipeline;
+}
+
+function step(pipeline: ServoPipeline, { gray, width, height }: GrayFrame): StepResult {
+  return pipeline.step(gray, width, height);
+}
+
+/** Two flat halves: not blank, yet no corner anywhere. */
+function twoHalves(): GrayFrame {
+  const { gray, width, height } = blankFrame(320, 240, 60);
+  gray.fill(180, (width * height) / 2);
+  return { gray, width, height };
+}
+
+function crop({ gray, width: pitch }: GrayFrame, width: number, height: number): GrayFrame {
+  const cropped = new Uint8Array(width * height);
+  for (let row = 0; row < height; row++) cropped.set(gray.subarray(row * pitch, row * pitch + width), row * width);
+  return { gray: cropped, width, height };
+}

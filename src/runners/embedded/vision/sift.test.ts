@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
+import { SiftDetector, type SiftKeypoint } from './sift.js';
+
+const FIXTURES = new URL('../../../../tests/fixtures/sift/', import.meta.url);
+const opencvSchema = z.object({
+  keypoints: z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()])),
+  descriptors: z.array(z.array(z.number()).length(128)),
+  descriptorStep: z.number(),
+});
+
+describe('SiftDetector against OpenCV', () => {
+  let opencv: z.infer<typeof opencvSchema>;
+  let scene: GrayFrame;
+  let sift: SiftDetector;
+
+  beforeAll(async () => {
+    opencv = opencvSchema.parse(JSON.parse(await readFile(new URL('opencv.json', FIXTURES), 'utf8')));
+    scene = readPortableGraymap(await readFile(new URL('scene.pgm', FIXTURES)));
+    sift = await SiftDetector.create();
+  });
+
+  it('finds the same keypoints in the same order, none twice', () => {
+    const { keypoints } = sift.detectKeypoints(scene.gray, scene.width, scene.height);
+    expect(keypoints).toHaveLength(opencv.keypoints.length);
+    opencv.keypoints.forEach(([x, y, size, angle, response], i) => {
+      const found = keypoints[i]!;
+      expect(Math.hypot(found.x - x, found.y - y)).toBeLessThan(0.01);
+      expect(Math.abs(found.size - size)).toBeLessThan(0.01);
+      expect(angleDifference(found.angle, angle)).toBeLessThan(0.5);
+      expect(Math.abs(found.response - response)).toBeLessThan(1e-4);
+    });
+    expect(new Set(keypoints.map(identity)).size).toBe(keypoints.length);
+  });
+
+  it('describes them alike', () => {
+    const { descriptors } = sift.detectKeypoints(scene.gray, scene.width, scene.height);
+    const distances = opencv.descriptors.map((expected, i) => {
+      const start = i * opencv.descriptorStep * 128;
+      return Math.hypot(...expected.map((value, k) => value - descriptors[start + k]!));
+    });
+    // Of a length of 512. Rounding differs in single entries.
+    expect(Math.max(...distances)).toBeLessThan(10);
+  });
+
+  it('gives bit-equal results twice, whatever size came in between', () => {
+    const first = sift.detectKeypoints(scene.gray, scene.width, scene.height);
+    const other = texturedFrame(97, 61);
+    sift.detectKeypoints(other.gray, other.width, other.height);
+    expect(sift.detectKeypoints(scene.gray, scene.width, scene.height)).toEqual(first);
+  });
+});
+
+function readPortableGraymap(file: Buffer): GrayFrame {
+  const header = /^P5\n(\d+) (\d+)\n255\n/.exec(file.toString('latin1', 0, 32));
+  if (header === null) throw new Error('Not a binary PGM file');
+  return { gray: file.subarray(header[0].length), width: Number(header[1]), height: Number(header[2]) };
+}
+
+function angleDifference(a: number, b: number): number {
+  const difference = Math.abs(a - b) % 360;
+  return Math.min(difference, 360 - difference);
+}
+
+function identity({ x, y, size, angle }: SiftKeypoint): string {
+  return [x, y, size, angle].join(' ');
+}

@@ -1,0 +1,95 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createVideoDecoder } from '../../src/platform/media/create-video-decoder.js';
+import { createServoPipeline } from '../../src/runners/embedded/vision/pipeline.js';
+import { DETECTORS, type Detector } from '../../src/runners/runner.port.js';
+import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
+import { loadGoldenReference, type GoldenReference } from '../support/golden-reference.js';
+import { silentLogger } from '../support/silent-logger.js';
+import type { GrayFrame } from '../support/textured-frame.js';
+import { angleBetween, magnitude, median, relativeDifference, weighRotation } from '../support/velocity-difference.js';
+
+const CASES = ['dev-a-translate-xy', 'dev-b-roll', 'dev-c-mixed6dof'] as const;
+
+/** What holds of the median over the moving frames. `every`: frames between two that are computed. */
+const LIMITS: Record<Detector, { every: number; relative: number; degrees: number; magnitude: number }> = {
+  SIFT: { every: 5, relative: 0.03, degrees: 1, magnitude: 0.01 },
+  AKAZE: { every: 5, relative: 0.03, degrees: 1.5, magnitude: 0.01 },
+  ORB: { every: 1, relative: 0.1, degrees: 3, magnitude: 0.02 },
+};
+/** Frames slower than this share of the first frame's velocity are at rest: ratios there compare noise. */
+const MOVING_SHARE = 0.05;
+/** Speed (m/s and rad/s) that counts as having arrived. */
+const ARRIVED = 5e-3;
+
+describe.each(CASES)('golden case %s', (name) => {
+  let files: GoldenCaseFiles;
+  let reference: GoldenReference;
+  let goalFrames: GrayFrame[];
+  let currentFrames: GrayFrame[];
+
+  beforeAll(async () => {
+    files = await loadGoldenCase(name);
+    reference = await loadGoldenReference(name);
+    goalFrames = await decode(files.goalVideoPath);
+    currentFrames = await decode(files.currentVideoPath);
+  });
+
+  const start = async (detector: Detector, goalFrame: number) => {
+    const pipeline = await createServoPipeline({ detector, intrinsics: files.intrinsics, distance: files.distance });
+    const { gray, width, height } = goalFrames[goalFrame]!;
+    pipeline.setGoal(gray, width, height);
+    return pipeline;
+  };
+
+  it.each(DETECTORS)('%s leads where exact correspondences lead', async (detector) => {
+    const limits = LIMITS[detector];
+    const { robust, gt_correspondences: exact } = reference.detectors[detector];
+    const ideal = reference.ideal.ibvs_grid;
+    const restingSpeed = MOVING_SHARE * magnitude(ideal[0]!);
+    const pipeline = await start(detector, files.goalFrame);
+    const differences: number[] = [];
+    const angles: number[] = [];
+    const magnitudes: number[] = [];
+    for (let i = 0; i < currentFrames.length; i += limits.every) {
+      if (magnitude(ideal[i]!) <= restingSpeed) continue;
+      const { gray, width, height } = currentFrames[i]!;
+      const { velocity, problem } = pipeline.step(gray, width, height);
+      expect(problem).toBeNull();
+      differences.push(relativeDifference(velocity, robust.ibvs[i]!));
+      angles.push(angleBetween(velocity, exact.ibvs[i]!, files.distance));
+      const [length, exactLength] = [velocity, exact.ibvs[i]!].map((v) => magnitude(weighRotation(v, files.distance)));
+      magnitudes.push(Math.abs(length! / exactLength! - 1));
+    }
+    const { gray, width, height } = currentFrames.at(-1)!;
+    const last = pipeline.step(gray, width, height);
+    pipeline.dispose();
+
+    expect(median(differences)).toBeLessThanOrEqual(limits.relative);
+    expect(median(angles)).toBeLessThanOrEqual(limits.degrees);
+    expect(median(magnitudes)).toBeLessThanOrEqual(limits.magnitude);
+    expect(magnitude(last.velocity)).toBeLessThanOrEqual(ARRIVED);
+  });
+
+  it('a goal frame that is one off is noticed', async () => {
+    const neighbours = [files.goalFrame - 1, files.goalFrame + 1].filter((index) => goalFrames[index] !== undefined);
+    expect(neighbours).not.toHaveLength(0);
+    for (const neighbour of neighbours) {
+      const pipeline = await start('AKAZE', neighbour);
+      const { gray, width, height } = currentFrames.at(-1)!;
+      const { velocity } = pipeline.step(gray, width, height);
+      pipeline.dispose();
+      expect(magnitude(velocity)).toBeGreaterThan(2 * ARRIVED);
+    }
+  });
+});
+
+async function decode(path: string): Promise<GrayFrame[]> {
+  const decoder = createVideoDecoder({ logger: silentLogger });
+  const signal = AbortSignal.timeout(60_000);
+  const frames: GrayFrame[] = [];
+  const { frameCount } = await decoder.probe(path, { signal });
+  for await (const frame of decoder.frames(path, { start: 0, end: frameCount - 1, step: 1 }, { signal })) {
+    frames.push({ gray: frame.gray, width: frame.width, height: frame.height });
+  }
+  return frames;
+}

@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { DETECTORS } from '../../src/runners/runner.port.js';
+
+const velocities = z.array(z.array(z.number()).length(6));
+const referenceSchema = z.object({
+  ideal: z.object({ ibvs_grid: velocities }),
+  detectors: z.record(
+    z.enum(DETECTORS),
+    z.object({ robust: z.object({ ibvs: velocities }), gt_correspondences: z.object({ ibvs: velocities }) }),
+  ),
+});
+
+/** Velocities per frame of a golden case, computed outside this project. */
+export type GoldenReference = z.infer<typeof referenceSchema>;
+
+export async function loadGoldenReference(name: string): Promise<GoldenReference> {
+  const file = new URL(`../fixtures/golden/${name}/reference.json`, import.meta.url);
+  return referenceSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+}

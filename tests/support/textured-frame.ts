@@ -1,0 +1,37 @@
+import { createRandom } from '../../src/runners/embedded/vision/random.js';
+
+export interface GrayFrame {
+  gray: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** Soft-edged discs of random size and brightness; `shiftX`, `shiftY` move the whole scene by pixels. */
+export function texturedFrame(width: number, height: number, shiftX = 0, shiftY = 0, seed = 1): GrayFrame {
+  const random = createRandom(seed);
+  const gray = new Uint8Array(width * height).fill(128);
+  const discs = Math.ceil((width * height) / 600);
+  for (let disc = 0; disc < discs; disc++) {
+    const x = random() * width + shiftX;
+    const y = random() * height + shiftY;
+    const radius = 3 + 12 * random();
+    const brightness = 255 * random();
+    for (let row = Math.max(0, Math.floor(y - radius)); row <= Math.min(height - 1, y + radius); row++) {
+      for (let column = Math.max(0, Math.floor(x - radius)); column <= Math.min(width - 1, x + radius); column++) {
+        const cover = Math.min(1, Math.max(0, radius - Math.hypot(column - x, row - y)));
+        const index = row * width + column;
+        gray[index] = Math.round(gray[index]! * (1 - cover) + brightness * cover);
+      }
+    }
+  }
+  return { gray, width, height };
+}
+
+export function noiseFrame(width: number, height: number, seed = 1): GrayFrame {
+  const random = createRandom(seed);
+  return { gray: Uint8Array.from({ length: width * height }, () => Math.floor(random() * 256)), width, height };
+}
+
+export function blankFrame(width: number, height: number, level = 0): GrayFrame {
+  return { gray: new Uint8Array(width * height).fill(level), width, height };
+}
