@@ -13,6 +13,7 @@ import {
   type RunProgress,
 } from '../../src/runners/runner.port.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
+import { buildRunInput, runContext } from '../support/runner-jobs.js';
 import { readZip } from '../support/zip-content.js';
 
 export interface RunnerUnderTest {
@@ -31,7 +32,6 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
     let folder: string;
     let golden: GoldenCaseFiles;
     let subject: RunnerUnderTest;
-    let jobs = 0;
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'runner-conformance-'));
@@ -44,26 +44,8 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
       await rm(folder, { recursive: true, force: true });
     });
 
-    const inputFor = (parameters: Partial<RunParameters> = {}): RunInput => ({
-      jobId: `job-${++jobs}`,
-      attempt: 1,
-      goalVideoPath: golden.goalVideoPath,
-      currentVideoPath: golden.currentVideoPath,
-      parameters: {
-        startFrame: 0,
-        endFrame: 10,
-        frameStep: 5,
-        goalFrameId: golden.goalFrame,
-        detector: 'ORB',
-        policy: 'ibvs',
-        useGpus: false,
-        intrinsics: golden.intrinsics,
-        distance: golden.distance,
-        visualize: 'none',
-        ...parameters,
-      },
-      archivePath: join(folder, `result-${jobs}.zip`),
-    });
+    const inputFor = (parameters: Partial<RunParameters> = {}): RunInput =>
+      buildRunInput(golden, folder, { parameters });
     const longJob = () => inputFor({ endFrame: golden.currentFrameCount - 1, frameStep: 1 });
 
     it('describes itself', () => {
@@ -80,7 +62,7 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
 
     it('returns one finite row and one report per frame, and a ZIP', async () => {
       const input = inputFor();
-      const result = await subject.runner.run(input, quietContext());
+      const result = await subject.runner.run(input, runContext());
 
       expect(result.frames.map(({ frame }) => frame)).toEqual([0, 5, 10]);
       expect(result.velocity).toHaveLength(3);
@@ -104,10 +86,10 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
 
     it('reports progress that only grows and ends complete', async () => {
       const seen: RunProgress[] = [];
-      await subject.runner.run(inputFor(), {
-        signal: new AbortController().signal,
-        onProgress: (progress) => seen.push(progress),
-      });
+      await subject.runner.run(
+        inputFor(),
+        runContext((progress) => seen.push(progress)),
+      );
       const processed = seen.map((progress) => progress.processed);
       expect(processed).toEqual([...processed].sort((a, b) => a - b));
       expect(seen.at(-1)).toEqual({ processed: 3, total: 3 });
@@ -143,7 +125,7 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
 
     it('runs jobs at the same time without mixing them up', async () => {
       const inputs = [inputFor({ startFrame: 0 }), inputFor({ startFrame: 1 })];
-      const results = await Promise.all(inputs.map((input) => subject.runner.run(input, quietContext())));
+      const results = await Promise.all(inputs.map((input) => subject.runner.run(input, runContext())));
       expect(results.map((result) => result.frames.map(({ frame }) => frame))).toEqual([
         [0, 5, 10],
         [1, 6],
@@ -165,7 +147,7 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
       await expect(job).rejects.toBeInstanceOf(RunnerCrashedError);
       await expectNothingAt(input.archivePath);
 
-      const next = await subject.runner.run(inputFor(), quietContext());
+      const next = await subject.runner.run(inputFor(), runContext());
       expect(next.velocity).toHaveLength(3);
     });
 
@@ -192,13 +174,9 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
       await outcome;
       await expectNothingAt(input.archivePath);
       expect((await runner.health()).state).toBe('CLOSED');
-      await expect(runner.run(inputFor(), quietContext())).rejects.toBeInstanceOf(RunnerUnavailableError);
+      await expect(runner.run(inputFor(), runContext())).rejects.toBeInstanceOf(RunnerUnavailableError);
     });
   });
-}
-
-function quietContext() {
-  return { signal: new AbortController().signal, onProgress: () => undefined };
 }
 
 async function expectNothingAt(path: string): Promise<void> {

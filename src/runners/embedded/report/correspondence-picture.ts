@@ -22,8 +22,8 @@ const OUTLIER_LINES = 50;
 const BACKGROUND: Color = [24, 27, 33];
 const TEXT: Color = [236, 239, 244];
 const QUIET_TEXT: Color = [150, 158, 170];
-const INLIER: Color = [56, 224, 120];
-const OUTLIER: Color = [236, 72, 72];
+const INLIER: Color = [18, 196, 92];
+const OUTLIER: Color = [232, 56, 56];
 const WARNING: Color = [255, 176, 64];
 
 const PROBLEM_TEXTS: Record<FrameProblem, string> = {
@@ -125,8 +125,8 @@ function drawCorrespondences(raster: Raster, correspondences: readonly Correspon
       raster.dot(currentX, currentY, radius, color, opacity);
     }
   };
-  lines(outliers, OUTLIER_LINES, OUTLIER, 0.3);
-  lines(inliers, INLIER_LINES, INLIER, 0.38);
+  lines(outliers, OUTLIER_LINES, OUTLIER, 0.5);
+  lines(inliers, INLIER_LINES, INLIER, 0.6);
   dots(outliers, 1.2, OUTLIER, 0.7);
   dots(inliers, 1.8, INLIER, 1);
 }

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 
 import type { Raster } from './raster.js';
 
-/** Where the picture is still crisp at text edges and a side-by-side VGA pair stays near 100 kB. */
-const QUALITY = 80;
+/** Text edges are still crisp, and a side-by-side VGA pair stays between 100 and 200 kB. */
+const QUALITY = 75;
 
 export interface JpegEncoder {
   /** A baseline JPEG without chroma subsampling (thin coloured lines keep their colour). The bytes are a copy. */

@@ -21,10 +21,20 @@ export class Raster {
   }
 
   rectangle(left: number, top: number, width: number, height: number, color: Color): void {
-    for (let y = Math.max(0, top); y < Math.min(this.height, top + height); y++) {
-      for (let x = Math.max(0, left); x < Math.min(this.width, left + width); x++) {
-        this.rgb.set(color, (y * this.width + x) * 3);
-      }
+    const firstColumn = Math.max(0, left);
+    const endColumn = Math.min(this.width, left + width);
+    const firstRow = Math.max(0, top);
+    const endRow = Math.min(this.height, top + height);
+    if (firstColumn >= endColumn || firstRow >= endRow) return;
+    const start = (firstRow * this.width + firstColumn) * 3;
+    const end = (firstRow * this.width + endColumn) * 3;
+    for (let at = start; at < end; at += 3) {
+      this.rgb[at] = color[0];
+      this.rgb[at + 1] = color[1];
+      this.rgb[at + 2] = color[2];
+    }
+    for (let row = firstRow + 1; row < endRow; row++) {
+      this.rgb.copyWithin(start + (row - firstRow) * this.width * 3, start, end);
     }
   }
 
@@ -44,12 +54,12 @@ export class Raster {
   /** Mixes a colour into one pixel; `opacity` 0-1. */
   blend(x: number, y: number, color: Color, opacity: number): void {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height || opacity <= 0) return;
-    const weight = Math.min(1, opacity);
+    const ink = Math.min(1, opacity);
+    const paper = 1 - ink;
     const at = (y * this.width + x) * 3;
-    for (let channel = 0; channel < 3; channel++) {
-      const level = this.rgb[at + channel];
-      this.rgb[at + channel] = Math.round(level + (color[channel] - level) * weight);
-    }
+    this.rgb[at] = this.rgb[at] * paper + color[0] * ink + 0.5;
+    this.rgb[at + 1] = this.rgb[at + 1] * paper + color[1] * ink + 0.5;
+    this.rgb[at + 2] = this.rgb[at + 2] * paper + color[2] * ink + 0.5;
   }
 
   /** A line one pixel wide, smoothed: each step along the longer axis shares its ink between two neighbours. */

@@ -1,11 +1,11 @@
 import { inwardIntegerAxis, outwardAxis, type Axis } from './axis-ticks.js';
 
 const WIDTH = 960;
-const HEIGHT = 600;
+const HEIGHT = 620;
 const PLOT_LEFT = 76;
 const PLOT_RIGHT = WIDTH - 24;
 const PANEL_HEIGHT = 200;
-const PANEL_TOPS = { linear: 84, angular: 340 } as const;
+const PANEL_TOPS = { linear: 84, angular: 356 } as const;
 
 /** Colours that people with any kind of colour vision can tell apart (Okabe & Ito, 2008). */
 const AXIS_COLORS = ['#d55e00', '#009e73', '#0072b2'] as const;
@@ -35,7 +35,7 @@ export interface VelocityPlotInput {
 }
 
 /**
- * Draws the six velocity components over the frames as an SVG document of 960 × 600, two panels with a common frame
+ * Draws the six velocity components over the frames as an SVG document of 960 × 620, two panels with a common frame
  * axis. Long videos are thinned to the extremes of every pixel column, so the size stays bounded and no peak is lost.
  */
 export function renderVelocityPlot({ frames, velocity, title }: VelocityPlotInput): string {
@@ -101,18 +101,18 @@ function renderGrid(
   const parts = [
     `<text x="${PLOT_LEFT}" y="${panel.top - 14}" font-size="13" font-weight="600" fill="#32383f">${panel.heading}</text>\n`,
   ];
+  for (const tick of frameAxis.ticks) {
+    const position = x(tick);
+    parts.push(segment(position, panel.top, position, bottom, '#f0f2f4'));
+    parts.push(segment(position, bottom, position, bottom + 5, '#8c959f'));
+    parts.push(text(position, bottom + 20, String(tick), 'middle', '#57606a'));
+  }
   for (const tick of valueAxis.ticks) {
     const isZero = Math.abs(tick) < 1e-12;
     const position = y(tick);
     parts.push(segment(PLOT_LEFT, position, PLOT_RIGHT, position, isZero ? '#8c959f' : '#e6e9ed'));
     const label = isZero ? '0' : tick.toFixed(valueAxis.decimals).replace('-', '−');
     parts.push(text(PLOT_LEFT - 10, position + 4, label, 'end', '#57606a'));
-  }
-  for (const tick of frameAxis.ticks) {
-    const position = x(tick);
-    parts.push(segment(position, panel.top, position, bottom, '#f0f2f4'));
-    parts.push(segment(position, bottom, position, bottom + 5, '#8c959f'));
-    parts.push(text(position, bottom + 20, String(tick), 'middle', '#57606a'));
   }
   parts.push(segment(PLOT_LEFT, panel.top, PLOT_LEFT, bottom, '#8c959f'));
   parts.push(segment(PLOT_LEFT, bottom, PLOT_RIGHT, bottom, '#8c959f'));

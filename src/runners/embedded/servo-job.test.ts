@@ -1,0 +1,158 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { loadGoldenCase, type GoldenCaseFiles } from '../../../tests/support/golden-case.js';
+import { buildRunInput } from '../../../tests/support/runner-jobs.js';
+import { silentLogger } from '../../../tests/support/silent-logger.js';
+import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
+import { RunnerCancelledError, RunnerInputError, RunnerStorageError } from '../runner.errors.js';
+import type { RunInput } from '../runner.port.js';
+import { runServoJob } from './servo-job.js';
+import { createServoPipeline } from './vision/pipeline.js';
+
+const servoFixture = (name: string) => fileURLToPath(new URL(`../../../tests/fixtures/servo/${name}`, import.meta.url));
+
+const deps = {
+  decoder: createVideoDecoder({ logger: silentLogger }),
+  createPipeline: createServoPipeline,
+};
+
+describe('runServoJob', () => {
+  let folder: string;
+  let golden: GoldenCaseFiles;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'servo-job-'));
+    golden = await loadGoldenCase('dev-a-translate-xy');
+  });
+
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (input: RunInput, signal = new AbortController().signal) =>
+    runServoJob(input, deps, {
+      signal,
+      onProgress: () => undefined,
+      onAlive: () => undefined,
+    });
+
+  const problemsOf = async (input: RunInput) => {
+    const result = await run(input);
+    for (const [row, { problem }] of result.frames.entries()) {
+      expect(result.velocity[row].every(Number.isFinite)).toBe(true);
+      if (problem !== null) expect(result.velocity[row]).toEqual([0, 0, 0, 0, 0, 0]);
+    }
+    return { result, problems: result.frames.map(({ problem }) => problem) };
+  };
+
+  it('gives zero velocity and a reason for blank frames of another size than the goal', async () => {
+    const { result, problems } = await problemsOf(
+      buildRunInput(golden, folder, {
+        currentVideoPath: servoFixture('blank.mp4'),
+        parameters: { endFrame: 5, frameStep: 1, visualize: 'all' },
+      }),
+    );
+    expect(problems).toEqual(Array(6).fill('blank-frame'));
+    expect(result.message).toContain('0 of 6');
+  });
+
+  it('goes on after blank frames in the middle', async () => {
+    const { problems } = await problemsOf(
+      buildRunInput(golden, folder, {
+        currentVideoPath: servoFixture('flicker.mp4'),
+        parameters: { endFrame: 7, frameStep: 1 },
+      }),
+    );
+    expect(problems.slice(3, 6)).toEqual(Array(3).fill('blank-frame'));
+    expect([...problems.slice(0, 3), ...problems.slice(6)]).toEqual(Array(5).fill(null));
+  });
+
+  it('counts frames beyond the end of the video as unreadable', async () => {
+    const { result, problems } = await problemsOf(
+      buildRunInput(golden, folder, {
+        currentVideoPath: servoFixture('flicker.mp4'),
+        parameters: { startFrame: 1, endFrame: 13, frameStep: 3 },
+      }),
+    );
+    expect(result.frames.map(({ frame }) => frame)).toEqual([1, 4, 7, 10, 13]);
+    expect(problems).toEqual([null, 'blank-frame', null, 'unreadable-frame', 'unreadable-frame']);
+    expect(result.warnings.join()).toContain('could not be read to the end');
+  });
+
+  it('keeps what it had computed when the rest of the video is damaged', async () => {
+    const damaged = join(folder, 'damaged.mp4');
+    const content = await readFile(servoFixture('flicker.mp4'));
+    await writeFile(damaged, content.fill(0, content.length - 1000));
+    const { problems } = await problemsOf(
+      buildRunInput(golden, folder, {
+        currentVideoPath: damaged,
+        parameters: { endFrame: 7, frameStep: 1 },
+      }),
+    );
+    await rm(damaged);
+    expect(problems).toHaveLength(8);
+    expect(problems[0]).toBeNull();
+    expect(problems.at(-1)).toBe('unreadable-frame');
+  });
+
+  it('says that a GPU was asked for in vain', async () => {
+    const result = await run(buildRunInput(golden, folder, { parameters: { endFrame: 0, useGpus: true } }));
+    expect(result.device).toBe('cpu');
+    expect(result.warnings).toEqual(['The embedded engine uses no GPU: the job ran on the CPU.']);
+  });
+
+  it('counts the decoder into the CPU time', async () => {
+    const { usage } = await run(buildRunInput(golden, folder));
+    expect(usage.cpuSeconds).toBeGreaterThan(0);
+    expect(usage.wallSeconds).toBeGreaterThan(0);
+  });
+
+  describe('rejects and leaves nothing behind', () => {
+    const expectRejection = async (input: RunInput, kind: new (message: string) => Error, signal?: AbortSignal) => {
+      const before = await readdir(folder);
+      await expect(run(input, signal)).rejects.toBeInstanceOf(kind);
+      expect(await readdir(folder)).toEqual(before);
+    };
+
+    it('a blank goal frame', async () => {
+      const goalVideoPath = servoFixture('blank.mp4');
+      const parameters = { goalFrameId: 2 };
+      await expectRejection(buildRunInput(golden, folder, { goalVideoPath, parameters }), RunnerInputError);
+    });
+
+    it('a goal frame that does not exist', async () => {
+      const parameters = { goalFrameId: 5000 };
+      await expectRejection(buildRunInput(golden, folder, { parameters }), RunnerInputError);
+    });
+
+    it('a goal video that is none', async () => {
+      const goalVideoPath = servoFixture('README.md');
+      await expectRejection(buildRunInput(golden, folder, { goalVideoPath }), RunnerInputError);
+    });
+
+    it('a policy it does not have', async () => {
+      const parameters = { policy: 'cns' } as const;
+      await expectRejection(buildRunInput(golden, folder, { parameters }), RunnerInputError);
+    });
+
+    it('a video that vanished', async () => {
+      const currentVideoPath = join(folder, 'gone.mp4');
+      await expectRejection(buildRunInput(golden, folder, { currentVideoPath }), RunnerStorageError);
+    });
+
+    it('a folder that vanished', async () => {
+      const archivePath = join(folder, 'gone', 'result.zip');
+      await expectRejection(buildRunInput(golden, folder, { archivePath }), RunnerStorageError);
+    });
+
+    it('a job that was stopped', async () => {
+      const input = buildRunInput(golden, folder);
+      await expectRejection(input, RunnerCancelledError, AbortSignal.abort());
+    });
+  });
+});
