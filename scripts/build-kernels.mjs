@@ -1,5 +1,6 @@
 // Compiles the AssemblyScript kernels to WebAssembly, each `<name>.as.ts` to `<name>.wasm` beside it. A kernel whose
-// source, flags and compiler are those of its last build is skipped: their fingerprint ends the module as a custom section.
+// sources, flags and compiler are those of its last build is skipped: their fingerprint ends the module as a custom
+// section. `<name>.part.as.ts` is no kernel of its own but a part that kernels import.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const SOURCE_SUFFIX = '.as.ts';
+const PART_SUFFIX = '.part.as.ts';
 const FLAGS = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'];
 const COMPILE_TIMEOUT_MS = 120_000;
 const SECTION_NAME = 'fingerprint';
@@ -17,8 +19,12 @@ const compilerManifest = createRequire(import.meta.url).resolve('assemblyscript/
 const compiler = join(dirname(compilerManifest), 'bin', 'asc.js');
 const { version } = JSON.parse(await readFile(compilerManifest, 'utf8'));
 
-for (const file of (await readdir(folder)).filter((name) => name.endsWith(SOURCE_SUFFIX)).sort()) {
-  await buildKernel(file);
+const sources = (await readdir(folder)).filter((name) => name.endsWith(SOURCE_SUFFIX)).sort();
+const parts = await Promise.all(sources.filter(isPart).map((name) => readFile(join(folder, name))));
+for (const file of sources.filter((name) => !isPart(name))) await buildKernel(file);
+
+function isPart(name) {
+  return name.endsWith(PART_SUFFIX);
 }
 
 async function buildKernel(file) {
@@ -46,7 +52,11 @@ async function buildKernel(file) {
 
 /** A WebAssembly custom section (id 0) named SECTION_NAME; every length fits one LEB128 byte. */
 function fingerprintSection(source) {
-  const digest = createHash('sha256').update(version).update(FLAGS.join(' ')).update(source).digest();
+  const digest = createHash('sha256')
+    .update(version)
+    .update(FLAGS.join(' '))
+    .update(Buffer.concat([source, ...parts]))
+    .digest();
   const name = Buffer.from(SECTION_NAME);
   return Buffer.concat([Buffer.from([0, 1 + name.length + digest.length, name.length]), name, digest]);
 }

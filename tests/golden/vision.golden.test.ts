@@ -36,7 +36,7 @@ describe.each(CASES)('golden case %s', (name) => {
 
   const start = async (detector: Detector, goalFrame: number) => {
     const pipeline = await createServoPipeline({ detector, intrinsics: files.intrinsics, distance: files.distance });
-    const { gray, width, height } = goalFrames[goalFrame]!;
+    const { gray, width, height } = goalFrames[goalFrame];
     pipeline.setGoal(gray, width, height);
     return pipeline;
   };
@@ -45,20 +45,20 @@ describe.each(CASES)('golden case %s', (name) => {
     const limits = LIMITS[detector];
     const { robust, gt_correspondences: exact } = reference.detectors[detector];
     const ideal = reference.ideal.ibvs_grid;
-    const restingSpeed = MOVING_SHARE * magnitude(ideal[0]!);
+    const restingSpeed = MOVING_SHARE * magnitude(ideal[0]);
     const pipeline = await start(detector, files.goalFrame);
     const differences: number[] = [];
     const angles: number[] = [];
     const magnitudes: number[] = [];
     for (let i = 0; i < currentFrames.length; i += limits.every) {
-      if (magnitude(ideal[i]!) <= restingSpeed) continue;
-      const { gray, width, height } = currentFrames[i]!;
+      if (magnitude(ideal[i]) <= restingSpeed) continue;
+      const { gray, width, height } = currentFrames[i];
       const { velocity, problem } = pipeline.step(gray, width, height);
       expect(problem).toBeNull();
-      differences.push(relativeDifference(velocity, robust.ibvs[i]!));
-      angles.push(angleBetween(velocity, exact.ibvs[i]!, files.distance));
-      const [length, exactLength] = [velocity, exact.ibvs[i]!].map((v) => magnitude(weighRotation(v, files.distance)));
-      magnitudes.push(Math.abs(length! / exactLength! - 1));
+      differences.push(relativeDifference(velocity, robust.ibvs[i]));
+      angles.push(angleBetween(velocity, exact.ibvs[i], files.distance));
+      const [length, exactLength] = [velocity, exact.ibvs[i]].map((v) => magnitude(weighRotation(v, files.distance)));
+      magnitudes.push(Math.abs(length / exactLength - 1));
     }
     const { gray, width, height } = currentFrames.at(-1)!;
     const last = pipeline.step(gray, width, height);

@@ -20,7 +20,7 @@ export function texturedFrame(width: number, height: number, shiftX = 0, shiftY 
       for (let column = Math.max(0, Math.floor(x - radius)); column <= Math.min(width - 1, x + radius); column++) {
         const cover = Math.min(1, Math.max(0, radius - Math.hypot(column - x, row - y)));
         const index = row * width + column;
-        gray[index] = Math.round(gray[index]! * (1 - cover) + brightness * cover);
+        gray[index] = Math.round(gray[index] * (1 - cover) + brightness * cover);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { logFalseAlarms } from './consensus-chance.js';
+import { countPlaces, logFalseAlarms } from './consensus-chance.js';
 
 const CHANCE = (Math.PI * 3 ** 2) / (640 * 480);
 
@@ -19,4 +19,9 @@ describe('logFalseAlarms', () => {
     expect(logFalseAlarms(4, 4, CHANCE)).toBe(Infinity);
     expect(logFalseAlarms(0, 0, CHANCE)).toBe(Infinity);
   });
+});
+
+it('countPlaces counts chosen points near each other once', () => {
+  const points = Float64Array.of(1, 1, 2, 2, 100, 1, 100, 50, 300, 300);
+  expect(countPlaces(points, Uint8Array.of(1, 1, 1, 1, 0), 8)).toBe(3);
 });

@@ -26,3 +26,19 @@ function logBinomial(n: number, k: number): number {
   for (let i = 1; i <= Math.min(k, n - k); i++) sum += Math.log10((n - i + 1) / i);
   return sum;
 }
+
+/**
+ * Places among the chosen points, as grid cells of `cellSize` pixels. Keypoints found several times at one place, with
+ * other directions or sizes, agree with one another whatever they match: together they are evidence once.
+ *
+ * @param points x0, y0, x1, y1, …
+ * @param chosen 1 for the points that count
+ */
+export function countPlaces(points: Float64Array, chosen: Uint8Array, cellSize: number): number {
+  const cells = new Set<string>();
+  chosen.forEach((isChosen, i) => {
+    if (isChosen === 1)
+      cells.add(`${Math.floor(points[2 * i] / cellSize)} ${Math.floor(points[2 * i + 1] / cellSize)}`);
+  });
+  return cells.size;
+}

@@ -38,7 +38,7 @@ function randomFeatures(metric: Descriptors['metric'], count: number, seed: numb
   return { count, points: new Float32Array(2 * count), descriptors };
 }
 
-/** Changes every `every`-th value or so a little. */
+/** Changes the values a little, those of binary descriptors only here and there. */
 function jitter(features: Features, amount: number): Features {
   const random = createRandom(5);
   const change = (value: number): number => Math.min(255, Math.max(0, value + Math.round((random() - 0.5) * amount)));
@@ -87,5 +87,5 @@ function distance(a: Features, i: number, b: Features, j: number): number {
 }
 
 function bitCount(byte: number): number {
-  return [...byte.toString(2)].filter((digit) => digit === '1').length;
+  return byte.toString(2).replaceAll('0', '').length;
 }

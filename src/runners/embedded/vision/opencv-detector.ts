@@ -1,5 +1,6 @@
 import { loadOpenCV } from '@opencvjs/node';
 import type { FeatureDetector, Features } from './features.js';
+import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
 
 /** Descriptors are padded to this many bytes for the matching kernel. */
 const DESCRIPTOR_ALIGNMENT = 16;
@@ -17,6 +18,7 @@ interface Mat extends Deletable {
 interface Keypoint {
   pt: { x: number; y: number };
   octave: number;
+  response: number;
 }
 interface KeypointVector extends Deletable {
   size(): number;
@@ -77,19 +79,19 @@ export class OpenCvDetector implements FeatureDetector {
     this.detector.delete();
   }
 
-  private read(keypoints: KeypointVector, descriptors: Mat, width: number, height: number): Features {
-    const count = keypoints.size();
-    const points = new Float32Array(2 * count);
-    const length = Math.ceil(descriptors.cols / DESCRIPTOR_ALIGNMENT) * DESCRIPTOR_ALIGNMENT;
-    const values = new Uint8Array(count * length);
+  private read(vector: KeypointVector, descriptors: Mat, width: number, height: number): Features {
+    const found = Array.from({ length: vector.size() }, (_, row) => {
+      const keypoint = vector.get(row);
+      return { row, response: keypoint.response, ...this.position(keypoint, width, height) };
+    });
+    const kept = strongest(found, MAXIMUM_KEYPOINTS);
+    const bytes = descriptors.cols;
+    const length = Math.ceil(bytes / DESCRIPTOR_ALIGNMENT) * DESCRIPTOR_ALIGNMENT;
+    const values = new Uint8Array(kept.length * length);
     const source = descriptors.data;
-    for (let i = 0; i < count; i++) {
-      const { x, y } = this.position(keypoints.get(i), width, height);
-      points[2 * i] = x;
-      points[2 * i + 1] = y;
-      values.set(source.subarray(i * descriptors.cols, (i + 1) * descriptors.cols), i * length);
-    }
-    return { count, points, descriptors: { metric: 'hamming', length, values } };
+    kept.forEach(({ row }, i) => values.set(source.subarray(row * bytes, (row + 1) * bytes), i * length));
+    const points = Float32Array.from(kept.flatMap(({ x, y }) => [x, y]));
+    return { count: kept.length, points, descriptors: { metric: 'hamming', length, values } };
   }
 
   /** OpenCV throws the address of a C++ exception. */

@@ -58,6 +58,13 @@ describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
     expect(step(pipeline, texturedFrame(320, 240, 4, 0)).problem).toBeNull();
   });
 
+  it('gives no velocity for scenes that have nothing to do with the goal', async () => {
+    const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
+    for (let seed = 30; seed < 50; seed++) {
+      expect(step(pipeline, texturedFrame(320, 240, 0, 0, seed))).toMatchObject({ velocity: ZERO });
+    }
+  });
+
   it('refuses a goal frame without texture', async () => {
     const pipeline = await createPipeline(detector);
     for (const { gray, width, height } of [blankFrame(320, 240, 90), twoHalves()]) {

@@ -1,8 +1,8 @@
 import { RunnerInputError } from '../../runner.errors.js';
 import type { Detector, FrameProblem, Intrinsics } from '../../runner.port.js';
-import { logFalseAlarms } from './consensus-chance.js';
+import { countPlaces, logFalseAlarms } from './consensus-chance.js';
 import type { FeatureDetector, Features, Keypoints } from './features.js';
-import { fitHomography, type HomographyFit, type PointPairs } from './homography.js';
+import { fitHomography, type PointPairs } from './homography.js';
 import { ibvsVelocity, type Velocity } from './ibvs.js';
 import { Matcher, type Match } from './matching.js';
 import { OpenCvDetector } from './opencv-detector.js';
@@ -68,6 +68,8 @@ function createDetector(detector: Detector): Promise<FeatureDetector> {
 const MINIMUM_POINTS = 4;
 /** Agreement that accident would bring about more often than once in 10^4 frames is no agreement. */
 const MAXIMUM_LOG_FALSE_ALARMS = -4;
+/** Keypoints nearer to each other than this are not independent. */
+const PLACE_SIZE_PX = 8;
 const INLIER_THRESHOLD_PX = 3;
 /** A frame whose grey levels differ by no more than compression noise does shows nothing. */
 const BLANK_RANGE = 2;
@@ -124,7 +126,7 @@ class KeypointServo implements ServoPipeline {
     const fit = fitHomography(pairs, INLIER_THRESHOLD_PX);
     if (fit === null) return failed('too-few-inliers', current.count, unfitted);
     const fitted = correspondences(pairs, fit.inliers);
-    if (!isEvidence(fit, pairs.count, frame)) return failed('too-few-inliers', current.count, fitted);
+    if (!isEvidence(pairs, fit.inliers, frame)) return failed('too-few-inliers', current.count, fitted);
     if (isNarrow(pairs, fit.inliers)) return failed('degenerate-geometry', current.count, fitted);
     const weighted = withPredictedPairs(pairs, fit, goal, frame);
     const velocity = ibvsVelocity(weighted, this.intrinsics, this.distance, weighted.weights);
@@ -188,9 +190,11 @@ function isNarrow({ goal, current }: PointPairs, inliers: Uint8Array | null): bo
   return Math.min(spread(goal, inliers), spread(current, inliers)) < MINIMUM_SPREAD_PX;
 }
 
-function isEvidence({ inlierCount }: HomographyFit, pairs: number, { width, height }: FrameSize): boolean {
+/** Whether the inliers agree more than wrong matches would by accident. */
+function isEvidence({ count, goal, current }: PointPairs, inliers: Uint8Array, { width, height }: FrameSize): boolean {
+  const places = Math.min(countPlaces(goal, inliers, PLACE_SIZE_PX), countPlaces(current, inliers, PLACE_SIZE_PX));
   const chance = Math.min((Math.PI * INLIER_THRESHOLD_PX ** 2) / (width * height), 1);
-  return logFalseAlarms(inlierCount, pairs, chance) < MAXIMUM_LOG_FALSE_ALARMS;
+  return logFalseAlarms(places, count, chance) < MAXIMUM_LOG_FALSE_ALARMS;
 }
 
 function isBlank(gray: Uint8Array): boolean {

@@ -2,14 +2,13 @@ import type { FeatureDetector, Features } from './features.js';
 import { KernelArena, loadKernel } from './kernel-module.js';
 import { CONTRAST_THRESHOLD, refineExtremum, type Extremum } from './refine-extremum.js';
 import { LAYERS, ScaleSpace, type Octave, type SiftKernel } from './scale-space.js';
+import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
 
 /** Extrema weaker than this (grey levels) cannot pass the contrast test after refinement. */
 const SCAN_THRESHOLD = Math.floor(((0.5 * CONTRAST_THRESHOLD) / LAYERS) * 255);
 const DESCRIPTOR_LENGTH = 128;
 const MAXIMUM_ORIENTATIONS = 36;
 const SCRATCH_BYTES = 8192;
-/** Matching is quadratic: beyond this many the strongest are kept. A 640 x 480 frame has 500 to 3000. */
-const MAXIMUM_KEYPOINTS = 12_000;
 
 /** A keypoint in the coordinates of OpenCV's `cv::KeyPoint`. */
 export interface SiftKeypoint {
@@ -119,14 +118,6 @@ export class SiftDetector implements FeatureDetector {
       descriptor: this.arena.shorts(this.descriptor, DESCRIPTOR_LENGTH).slice(),
     };
   }
-}
-
-/** The `count` entries of greatest response, in their original order. */
-function strongest<Entry extends { response: number }>(entries: Entry[], count: number): Entry[] {
-  if (entries.length <= count) return entries;
-  const responses = Float64Array.from(entries, ({ response }) => response).sort();
-  const weakest = responses[responses.length - count]!;
-  return entries.filter(({ response }) => response >= weakest).slice(0, count);
 }
 
 /** Order of `cv::KeyPointsFilter::removeDuplicatedSorted`. */

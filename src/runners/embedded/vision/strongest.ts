@@ -1,0 +1,10 @@
+/** Matching is quadratic: beyond this many the strongest are kept. A 640 x 480 frame has 500 to 3000, seldom 9000. */
+export const MAXIMUM_KEYPOINTS = 12_000;
+
+/** The `count` entries of greatest response, in their original order. */
+export function strongest<Entry extends { response: number }>(entries: Entry[], count: number): Entry[] {
+  if (entries.length <= count) return entries;
+  const responses = Float64Array.from(entries, ({ response }) => response).sort();
+  const weakest = responses[responses.length - count];
+  return entries.filter(({ response }) => response >= weakest).slice(0, count);
+}
