@@ -8,18 +8,15 @@ export type Role = (typeof ROLES)[number];
 export const PASSWORD_MAX_BYTES = 72;
 const byteLength = (text: string): number => new TextEncoder().encode(text).length;
 
-const emailSchema = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(254)
-  .pipe(z.email())
-  .meta({ example: 'user@example.com' });
+const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: 'user@example.com' });
 
 const newPasswordSchema = z
   .string()
   .min(8, 'A password has at least 8 characters.')
-  .refine((text) => byteLength(text) <= PASSWORD_MAX_BYTES, `A password has at most ${PASSWORD_MAX_BYTES} bytes in UTF-8.`)
+  .refine(
+    (text) => byteLength(text) <= PASSWORD_MAX_BYTES,
+    `A password has at most ${PASSWORD_MAX_BYTES} bytes in UTF-8.`,
+  )
   .refine((text) => !text.includes('\0'), 'A password cannot contain the NUL character.')
   .meta({ example: 'securepassword123' });
 
@@ -80,7 +77,10 @@ export const creditsRoute = defineRoute({
   summary: "Get the caller's credit balance",
   success: {
     status: 200,
-    answer: { description: 'The balance.', schema: z.object({ credits: z.int().nonnegative().meta({ example: 100 }) }) },
+    answer: {
+      description: 'The balance.',
+      schema: z.object({ credits: z.int().nonnegative().meta({ example: 100 }) }),
+    },
   },
   problems: [],
 });

@@ -9,9 +9,7 @@ export const jobEventDataSchema = z.object({
   attempt: z.int().optional(),
   progress: z.object({ processed: z.int(), total: z.int() }).optional(),
   /** Only with COMPLETED. */
-  result: resultSchema
-    .pick({ requestId: true, carbon_footprint: true, download_url: true, message: true })
-    .optional(),
+  result: resultSchema.pick({ requestId: true, carbon_footprint: true, download_url: true, message: true }).optional(),
   /** With FAILED and ABORTED, and with PENDING when an attempt is to be repeated. */
   errorMessage: z.string().optional(),
 });

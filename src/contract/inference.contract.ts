@@ -14,7 +14,10 @@ const principalPoint = z.number().min(-1e6).max(1e6);
 
 const parametersSchema = z
   .strictObject({
-    startFrame: frameNumber.meta({ description: 'First processed frame of the current video, zero-based.', example: 0 }),
+    startFrame: frameNumber.meta({
+      description: 'First processed frame of the current video, zero-based.',
+      example: 0,
+    }),
     endFrame: frameNumber.meta({ description: 'Last frame that may be processed, inclusive.', example: 500 }),
     goalFrameId: frameNumber.meta({ description: 'Frame of the goal video that shows the goal pose.', example: 40 }),
     frameStep: z.int().min(1).max(1_000_000).meta({ example: 2 }),
@@ -23,7 +26,9 @@ const parametersSchema = z
     intrinsics: z
       .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
       .optional()
-      .meta({ description: 'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240).' }),
+      .meta({
+        description: 'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240).',
+      }),
     distance: z
       .number()
       .positive()
@@ -36,7 +41,10 @@ const parametersSchema = z
       .optional()
       .meta({ description: 'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly.' }),
   })
-  .refine((p) => p.startFrame <= p.endFrame, { path: ['endFrame'], message: 'endFrame must not lie before startFrame.' })
+  .refine((p) => p.startFrame <= p.endFrame, {
+    path: ['endFrame'],
+    message: 'endFrame must not lie before startFrame.',
+  })
   .meta({ id: 'InferenceParameters' });
 
 const rangeSchema = z

@@ -37,12 +37,8 @@ export function defineRoute<const D extends RouteDescriptor>(descriptor: D): D {
   return descriptor;
 }
 
-type Input<D extends RouteDescriptor, K extends 'params' | 'query' | 'body'> = D['request'] extends Record<
-  K,
-  infer S extends z.ZodType
->
-  ? z.output<S>
-  : undefined;
+type Input<D extends RouteDescriptor, K extends 'params' | 'query' | 'body'> =
+  D['request'] extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined;
 
 /** What a handler is given after validation. */
 export interface RouteInput<D extends RouteDescriptor> {
@@ -52,7 +48,9 @@ export interface RouteInput<D extends RouteDescriptor> {
 }
 
 /** What a handler has to answer with; `never` for answers that are streams. */
-export type RouteOutput<D extends RouteDescriptor> = D['success']['answer'] extends { schema: infer S extends z.ZodType }
+export type RouteOutput<D extends RouteDescriptor> = D['success']['answer'] extends {
+  schema: infer S extends z.ZodType;
+}
   ? z.input<S>
   : never;
 

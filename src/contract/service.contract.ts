@@ -26,7 +26,10 @@ export const openapiRoute = defineRoute({
   access: 'none',
   tag: 'Service',
   summary: 'This document',
-  success: { status: 200, answer: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) } },
+  success: {
+    status: 200,
+    answer: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) },
+  },
   problems: [],
 });
 

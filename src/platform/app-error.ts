@@ -38,4 +38,4 @@ export class AppError extends Error {
 export const notFound = (what: string): AppError => new AppError('not-found', `There is no such ${what}.`);
 
 export const invalidField = (path: string, message: string): AppError =>
-  new AppError('validation-failed', message, { errors: [{ path, message }] });
+  new AppError('validation-failed', `${path}: ${message}`, { errors: [{ path, message }] });

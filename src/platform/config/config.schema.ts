@@ -43,7 +43,12 @@ const define = <const T extends Record<string, Setting>>(settings: T): T => sett
 
 /** Every setting there is. `.env.example` and `docs/reference/settings.md` are generated from this table. */
 export const SETTINGS = define({
-  PORT: { group: 'Server', schema: port, default: '3000', description: 'TCP port of the HTTP server; 0 picks a free one.' },
+  PORT: {
+    group: 'Server',
+    schema: port,
+    default: '3000',
+    description: 'TCP port of the HTTP server; 0 picks a free one.',
+  },
   HOST: { group: 'Server', schema: text, default: '0.0.0.0', description: 'Address the HTTP server listens on.' },
   NODE_ENV: {
     group: 'Server',
@@ -116,7 +121,8 @@ export const SETTINGS = define({
     group: 'Accounts',
     schema: wholeNumber(1, 1_000_000),
     default: '10',
-    description: 'Failed logins for one email address from one address in 15 minutes (ten times as many for all emails).',
+    description:
+      'Failed logins for one email address from one address in 15 minutes (ten times as many for all emails).',
   },
   ADMIN_EMAIL: {
     group: 'Accounts',
@@ -164,12 +170,18 @@ export const SETTINGS = define({
   REDIS_PASSWORD: { group: 'Queue', schema: password, secret: true, description: 'Used with REDIS_HOST.' },
   FASTAPI_HOST: {
     group: 'Model servers',
-    schema: text.refine(() => false, 'model servers are not supported by this version; leave it out to use the embedded engine'),
+    schema: text.refine(
+      () => false,
+      'model servers are not supported by this version; leave it out to use the embedded engine',
+    ),
     description: 'Reserved for model servers; this version runs the embedded engine only.',
   },
   FASTAPI_PORT: {
     group: 'Model servers',
-    schema: port.refine(() => false, 'model servers are not supported by this version; leave it out to use the embedded engine'),
+    schema: port.refine(
+      () => false,
+      'model servers are not supported by this version; leave it out to use the embedded engine',
+    ),
     description: 'Reserved, like FASTAPI_HOST.',
   },
   ENGINE_PROCESSES: {
@@ -246,7 +258,9 @@ export const SETTINGS = define({
 
 export type SettingName = keyof typeof SETTINGS;
 
-type Parsed<S extends Setting> = S extends { default: string } ? z.output<S['schema']> : z.output<S['schema']> | undefined;
+type Parsed<S extends Setting> = S extends { default: string }
+  ? z.output<S['schema']>
+  : z.output<S['schema']> | undefined;
 
 /** All settings by name, checked and converted. */
 export type Settings = { readonly [K in SettingName]: Parsed<(typeof SETTINGS)[K]> };

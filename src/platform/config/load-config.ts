@@ -14,7 +14,15 @@ export class ConfigError extends Error {
 
 export type DatabaseConfig =
   | { kind: 'embedded' }
-  | { kind: 'external'; host: string; port: number; username: string; password?: string; database: string; ssl: boolean };
+  | {
+      kind: 'external';
+      host: string;
+      port: number;
+      username: string;
+      password?: string;
+      database: string;
+      ssl: boolean;
+    };
 
 export type QueueConfig = { kind: 'postgres' } | { kind: 'redis'; url: string };
 
@@ -54,7 +62,10 @@ export function loadConfig(source: ConfigSource): Config {
     if (raw === undefined) continue;
     const result = setting.schema.safeParse(raw);
     if (result.success) parsed[name] = result.data;
-    else problems.push(`${name}: ${result.error.issues[0]?.message ?? 'not valid'}${setting.secret ? '' : ` (is "${raw}")`}`);
+    else
+      problems.push(
+        `${name}: ${result.error.issues[0]?.message ?? 'not valid'}${setting.secret ? '' : ` (is "${raw}")`}`,
+      );
   }
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -67,7 +78,8 @@ export function loadConfig(source: ConfigSource): Config {
     database: databaseConfig(settings),
     queue: queueConfig(settings),
     engineProcesses: settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
-    workerConcurrency: settings.WORKER_CONCURRENCY ?? settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
+    workerConcurrency:
+      settings.WORKER_CONCURRENCY ?? settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
   });
 }
 
@@ -116,7 +128,9 @@ function databaseConfig(settings: Settings): DatabaseConfig {
 function sslWanted(mode: string | null): boolean {
   if (mode === null || mode === 'disable') return false;
   if (mode === 'require' || mode === 'verify-ca' || mode === 'verify-full') return true;
-  throw new ConfigError([`DATABASE_URL: sslmode=${mode} is not supported; use disable, require, verify-ca or verify-full`]);
+  throw new ConfigError([
+    `DATABASE_URL: sslmode=${mode} is not supported; use disable, require, verify-ca or verify-full`,
+  ]);
 }
 
 function queueConfig(settings: Settings): QueueConfig {

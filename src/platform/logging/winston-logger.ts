@@ -1,7 +1,7 @@
 import winston from 'winston';
 import { currentContext } from '../context.js';
 import type { Logger } from './logger.js';
-import { redact } from './redact.js';
+import { redactMember } from './redact.js';
 
 export interface LoggerOptions {
   level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -13,7 +13,11 @@ export interface LoggerOptions {
 
 /** Logs to standard error, so that standard output stays free for what a command prints. */
 export function createLogger(options: LoggerOptions): Logger {
-  const enrich = winston.format((info) => redact(Object.assign(info, currentContext())));
+  const enrich = winston.format((info) => {
+    Object.assign(info, currentContext());
+    for (const [key, value] of Object.entries(info)) if (key !== 'level') info[key] = redactMember(key, value);
+    return info;
+  });
   const logger = winston.createLogger({
     level: options.level === 'silent' ? 'error' : options.level,
     silent: options.level === 'silent',

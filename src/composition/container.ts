@@ -1,0 +1,40 @@
+import type { Config } from '../platform/config/load-config.js';
+import { Lifecycle } from '../platform/lifecycle.js';
+import type { Logger } from '../platform/logging/logger.js';
+import type { Runner } from '../runners/runner.port.js';
+import { createInfrastructure, type Infrastructure } from './infrastructure.js';
+import { createDefaultRunner } from './runners.js';
+import { createServices, type Services } from './services.js';
+
+export interface Container {
+  config: Config;
+  logger: Logger;
+  lifecycle: Lifecycle;
+  infrastructure: Infrastructure;
+  runner: Runner;
+  services: Services;
+}
+
+/** What tests put in place of the real thing; everything else stays real. */
+export interface ContainerOverrides {
+  runner?: Runner;
+}
+
+/** Builds everything, bottom up, and starts nothing that takes in work. When it rejects, what was begun is ended. */
+export async function createContainer(
+  config: Config,
+  logger: Logger,
+  overrides: ContainerOverrides = {},
+): Promise<Container> {
+  const lifecycle = new Lifecycle(logger);
+  try {
+    const infrastructure = await createInfrastructure(config, lifecycle, logger);
+    const runner = overrides.runner ?? createDefaultRunner(config, logger);
+    lifecycle.register('work', 'runner', () => runner.close());
+    const services = createServices({ config, infrastructure, runner, logger, shutdown: lifecycle.signal });
+    return { config, logger, lifecycle, infrastructure, runner, services };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}

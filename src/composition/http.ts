@@ -1,0 +1,62 @@
+import type { Express, RequestHandler } from 'express';
+import { loginRoute, registerRoute } from '../contract/account.contract.js';
+import { buildOpenApi } from '../contract/openapi.js';
+import type { RouteDescriptor } from '../contract/route.contract.js';
+import { Authenticator } from '../http/authenticate.js';
+import { createApp, docsPage } from '../http/create-app.js';
+import { loginLimits, registrationLimits } from '../http/rate-limits.js';
+import { readJson } from '../http/read-json.js';
+import { UploadReceiver } from '../http/receive-upload.js';
+import type { Route } from '../http/route-table.js';
+import { AccountController } from '../modules/account/account.controller.js';
+import { accountRoutes } from '../modules/account/account.router.js';
+import { DatasetController } from '../modules/dataset/dataset.controller.js';
+import { datasetRoutes } from '../modules/dataset/dataset.router.js';
+import { InferenceController } from '../modules/inference/inference.controller.js';
+import { inferenceRoutes } from '../modules/inference/inference.router.js';
+import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
+import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
+import { VideoController } from '../modules/video/video.controller.js';
+import { videoRoutes } from '../modules/video/video.router.js';
+import { VERSION } from '../platform/version.js';
+import { WebSocketGateway } from '../realtime/gateway.js';
+import type { Container } from './container.js';
+
+/** Every route with its handler, in the order of the docs. */
+export function createRoutes({ services, infrastructure, config }: Container): Route[] {
+  const uploads = new UploadReceiver(infrastructure.store, config.settings.MAX_UPLOAD_BYTES);
+  const documents = { openapi: buildOpenApi(VERSION), docsPage: docsPage() };
+  return [
+    ...accountRoutes(new AccountController(services.accounts)),
+    ...datasetRoutes(new DatasetController(services.datasets)),
+    ...videoRoutes(new VideoController(services.videos, uploads)),
+    ...inferenceRoutes(new InferenceController(services.inference)),
+    ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),
+  ];
+}
+
+/** The HTTP application, not listening. */
+export function createHttpApp(container: Container): Express {
+  const { settings } = container.config;
+  const before = new Map<RouteDescriptor, RequestHandler[]>([
+    [registerRoute, registrationLimits(settings.AUTH_RATE_LIMIT)],
+    [loginRoute, [readJson, ...loginLimits(settings.AUTH_RATE_LIMIT)]],
+  ]);
+  return createApp({
+    routes: createRoutes(container),
+    before,
+    authenticator: new Authenticator((token) => container.services.accounts.authenticate(token)),
+    apiVersion: settings.API_VERSION,
+    trustProxyHops: settings.TRUST_PROXY_HOPS,
+    logger: container.logger,
+  });
+}
+
+export function createGateway({ services, infrastructure, logger }: Container): WebSocketGateway {
+  return new WebSocketGateway({
+    authenticate: (token) => services.accounts.authenticate(token),
+    events: infrastructure.repositories.events,
+    bus: infrastructure.bus,
+    logger,
+  });
+}

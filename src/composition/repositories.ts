@@ -1,0 +1,23 @@
+import { AccountRepository } from '../modules/account/account.repository.js';
+import { CreditRepository } from '../modules/credit/credit.repository.js';
+import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
+import { EventRepository } from '../modules/event/event.repository.js';
+import { InferenceRepository } from '../modules/inference/inference.repository.js';
+import { ResultRepository } from '../modules/result/result.repository.js';
+import { VideoRepository } from '../modules/video/video.repository.js';
+import type { DatabaseScope } from '../platform/database/scope.js';
+
+/** Called once for the database as it is, and once for each transaction. */
+export function createRepositories(scope: DatabaseScope) {
+  return {
+    accounts: new AccountRepository(scope),
+    credits: new CreditRepository(scope),
+    datasets: new DatasetRepository(scope),
+    events: new EventRepository(scope),
+    jobs: new InferenceRepository(scope),
+    results: new ResultRepository(scope),
+    videos: new VideoRepository(scope),
+  };
+}
+
+export type Repositories = ReturnType<typeof createRepositories>;

@@ -1,0 +1,87 @@
+import os from 'node:os';
+import { AccountService } from '../modules/account/account.service.js';
+import { DatasetService } from '../modules/dataset/dataset.service.js';
+import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
+import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
+import { InferenceService } from '../modules/inference/inference.service.js';
+import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
+import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
+import { VideoService } from '../modules/video/video.service.js';
+import { PasswordHasher } from '../platform/auth/password-hasher.js';
+import { TokenService } from '../platform/auth/token.service.js';
+import type { Config } from '../platform/config/load-config.js';
+import type { Logger } from '../platform/logging/logger.js';
+import type { Runner } from '../runners/runner.port.js';
+import type { Infrastructure } from './infrastructure.js';
+
+interface Parts {
+  config: Config;
+  infrastructure: Infrastructure;
+  runner: Runner;
+  logger: Logger;
+  shutdown: AbortSignal;
+}
+
+/** A due job nobody has taken after this long gets its bell rung again. */
+const BELL_GRACE_SECONDS = 5;
+/** Files younger than this may belong to an upload or a job that is going on. */
+const SWEEP_AGE_MS = 24 * 3600 * 1000;
+
+/** Reads top to bottom as the dependency graph. */
+export function createServices({ config, infrastructure, runner, logger, shutdown }: Parts) {
+  const { settings } = config;
+  const { uow, repositories, store, decoder, sequelize } = infrastructure;
+
+  const accounts = new AccountService({
+    uow,
+    repositories,
+    passwords: new PasswordHasher(settings.BCRYPT_COST),
+    tokens: new TokenService(infrastructure.keys, settings.JWT_EXPIRATION),
+    signupCredits: settings.SIGNUP_CREDITS,
+  });
+  const datasets = new DatasetService({ repositories });
+  const videos = new VideoService({
+    uow,
+    repositories,
+    store,
+    decoder,
+    framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,
+  });
+  const inference = new InferenceService({
+    uow,
+    repositories,
+    store,
+    capabilities: runner.describe(),
+    framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
+  });
+  const execution = new InferenceExecutionService({
+    uow,
+    repositories,
+    runner,
+    store,
+    logger,
+    worker: `${os.hostname()}:${process.pid}`,
+    leaseSeconds: settings.JOB_LEASE,
+    timeoutSeconds: settings.JOB_TIMEOUT,
+    maxAttempts: settings.JOB_MAX_ATTEMPTS,
+    backoffSeconds: settings.JOB_BACKOFF,
+    wattsPerCore: settings.CPU_WATTS_PER_CORE,
+    gramsPerKwh: settings.CARBON_INTENSITY,
+  });
+  const recovery = new InferenceRecoveryService({
+    uow,
+    repositories,
+    logger,
+    maxAttempts: settings.JOB_MAX_ATTEMPTS,
+    graceSeconds: BELL_GRACE_SECONDS,
+  });
+  const sweep = new StorageSweepService({ store, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
+  const serviceInfo = new ServiceInfoService({
+    pingDatabase: async () => void (await sequelize.query('SELECT 1')),
+    shutdown,
+  });
+
+  return { accounts, datasets, videos, inference, execution, recovery, sweep, serviceInfo };
+}
+
+export type Services = ReturnType<typeof createServices>;

@@ -1,0 +1,36 @@
+import { runInferenceHandler } from '../workers/handlers/run-inference.handler.js';
+import { Scheduler } from '../workers/scheduler.js';
+import { WorkerHost } from '../workers/worker-host.js';
+import type { Container } from './container.js';
+
+const SWEEP_EVERY_MS = 3600 * 1000;
+
+/** Takes jobs from the queue; not started. */
+export function createWorkerHost({ config, services, infrastructure, logger }: Container): WorkerHost {
+  return new WorkerHost({
+    backend: infrastructure.queue,
+    handlers: { 'run-inference': runInferenceHandler(services.execution) },
+    concurrency: config.workerConcurrency,
+    drainMs: (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3,
+    logger,
+  });
+}
+
+/** Finds what was lost and takes away what is left over; not started. */
+export function createScheduler({ config, services, logger }: Container): Scheduler {
+  return new Scheduler(
+    [
+      {
+        name: 'reconcile jobs',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.recovery.reconcile(),
+      },
+      {
+        name: 'sweep storage',
+        everyMs: SWEEP_EVERY_MS,
+        run: async () => void (await services.sweep.sweep(new Date())),
+      },
+    ],
+    logger,
+  );
+}

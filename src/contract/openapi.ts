@@ -1,0 +1,118 @@
+import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
+import type { RouteDescriptor } from './route.contract.js';
+import { ROUTES } from './routes.js';
+
+/** What any route of a kind can answer with, beside what it names itself. */
+function commonProblems({ access, request }: RouteDescriptor): ProblemCode[] {
+  return [
+    ...(access === 'none' ? [] : (['authentication-required', 'invalid-token'] as const)),
+    ...(access === 'admin' ? (['forbidden'] as const) : []),
+    ...(request === undefined ? [] : (['validation-failed'] as const)),
+    ...(request?.params === undefined ? [] : (['not-found'] as const)),
+    ...(request?.body === undefined
+      ? []
+      : (['malformed-json', 'malformed-request', 'payload-too-large', 'unsupported-media-type'] as const)),
+    'internal-error',
+    'service-unavailable',
+  ];
+}
+
+/** The OpenAPI 3.1 document of every route. */
+export function buildOpenApi(version: string) {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'bearerAuth', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The token that `POST /api/auth/login` gives.',
+  });
+  for (const route of ROUTES) registry.registerPath(toPath(route));
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'InferNode',
+      version,
+      description:
+        'Asynchronous ML inference: upload videos into datasets, submit jobs, follow them live on the WebSocket `/ws`, ' +
+        'fetch results with their carbon footprint. Every error is `application/problem+json` (RFC 9457).',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: ['Accounts', 'Datasets', 'Inference', 'Service'].map((name) => ({ name })),
+  });
+}
+
+function toPath(route: RouteDescriptor): RouteConfig {
+  return {
+    operationId: route.operationId,
+    method: route.method,
+    path: `/api${route.path}`,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    security: route.access === 'none' ? [] : [{ bearerAuth: [] }],
+    request: toRequest(route),
+    responses: { [route.success.status]: toSuccess(route), ...toProblems(route) },
+  };
+}
+
+function toRequest({ request, method }: RouteDescriptor): RouteConfig['request'] {
+  return {
+    ...(request?.params === undefined ? {} : { params: request.params }),
+    ...(request?.query === undefined ? {} : { query: request.query }),
+    ...(request?.body === undefined
+      ? {}
+      : { body: { required: method !== 'get', content: { 'application/json': { schema: request.body } } } }),
+    ...(request?.multipart === undefined
+      ? {}
+      : {
+          body: {
+            required: true,
+            content: {
+              'multipart/form-data': {
+                schema: request.multipart.fields.extend({
+                  [request.multipart.file]: z
+                    .string()
+                    .meta({ format: 'binary', description: request.multipart.fileDescription }),
+                }),
+              },
+            },
+          },
+        }),
+  };
+}
+
+function toSuccess({ success: { answer } }: RouteDescriptor): RouteConfig['responses'][string] {
+  const headers = Object.entries(answer.headers ?? {}).map(
+    ([name, description]) => [name, { description, schema: { type: 'string' as const } }] as const,
+  );
+  return {
+    description: answer.description,
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    content:
+      'schema' in answer
+        ? { 'application/json': { schema: answer.schema } }
+        : { [answer.contentType]: { schema: z.string().meta({ format: 'binary' }) } },
+  };
+}
+
+function toProblems(route: RouteDescriptor): RouteConfig['responses'] {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set([...route.problems, ...commonProblems(route)])) {
+    const { status } = PROBLEM_KINDS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus]
+      .sort(([a], [b]) => a - b)
+      .map(([status, codes]) => [
+        status,
+        {
+          description: codes.map((code) => `\`${code}\`: ${PROBLEM_KINDS[code].title}`).join('; '),
+          content: { 'application/problem+json': { schema: problemSchema } },
+        },
+      ]),
+  );
+}

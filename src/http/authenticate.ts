@@ -1,0 +1,47 @@
+import type { Request, RequestHandler } from 'express';
+import type { Access } from '../contract/route.contract.js';
+import type { Principal } from '../modules/account/account.domain.js';
+import { AppError } from '../platform/app-error.js';
+import { extendContext } from '../platform/context.js';
+
+/** RFC 6750 section 2.1. */
+const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+
+/** Finds out who calls, from the Authorization header alone. */
+export class Authenticator {
+  private readonly principals = new WeakMap<Request, Principal>();
+
+  constructor(private readonly verify: (token: string) => Promise<Principal>) {}
+
+  guard(access: Exclude<Access, 'none'>): RequestHandler {
+    return async (request, _response, next) => {
+      const principal = await this.verify(bearerToken(request));
+      this.principals.set(request, principal);
+      extendContext({ userId: principal.userId });
+      if (access === 'admin' && principal.role !== 'admin') {
+        throw new AppError('forbidden', 'This is for administrators.');
+      }
+      next();
+    };
+  }
+
+  principalOf(request: Request): Principal | null {
+    return this.principals.get(request) ?? null;
+  }
+}
+
+function bearerToken(request: Request): string {
+  const header = request.headers.authorization;
+  if (header === undefined) {
+    throw new AppError('authentication-required', 'Send a token: "Authorization: Bearer …".', {
+      headers: { 'WWW-Authenticate': 'Bearer realm="infernode"' },
+    });
+  }
+  const token = BEARER.exec(header)?.[1];
+  if (token === undefined) {
+    throw new AppError('invalid-token', 'The Authorization header is not of the form "Bearer <token>".', {
+      headers: { 'WWW-Authenticate': 'Bearer realm="infernode", error="invalid_token"' },
+    });
+  }
+  return token;
+}

@@ -1,0 +1,71 @@
+import path from 'node:path';
+import express, { Router, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import swaggerUi from 'swagger-ui-express';
+import type { RouteDescriptor } from '../contract/route.contract.js';
+import type { Logger } from '../platform/logging/logger.js';
+import type { Authenticator } from './authenticate.js';
+import { mountRoutes } from './mount-routes.js';
+import { problemHandler, unknownRoute } from './problem-handler.js';
+import { translateJsonErrors } from './read-json.js';
+import { requestContext } from './request-context.js';
+import type { Route } from './route-table.js';
+
+interface Options {
+  routes: readonly Route[];
+  before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
+  authenticator: Authenticator;
+  apiVersion: string;
+  trustProxyHops: number;
+  logger: Logger;
+}
+
+/** The application of the API: not listening, and nothing of it outside these routes. */
+export function createApp(options: Options): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', options.trustProxyHops);
+  app.set('query parser', 'simple');
+  app.set('etag', false);
+  app.use(requestContext(options.logger));
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
+      strictTransportSecurity: false,
+    }),
+  );
+
+  const api = mountRoutes(options.routes, { authenticator: options.authenticator, before: options.before });
+  for (const prefix of ['/api', `/api/${options.apiVersion}`]) {
+    // Scripts and styles of Swagger UI; its page itself is a route like any other.
+    app.use(`${prefix}/docs`, serveSwaggerAssets());
+    app.use(prefix, api);
+  }
+  app.get('/', (_request, response) => response.redirect(302, '/api/docs'));
+  app.use(unknownRoute);
+  app.use(translateJsonErrors);
+  app.use(problemHandler(options.logger));
+  return app;
+}
+
+const SWAGGER_OPTIONS = {
+  customSiteTitle: 'InferNode API',
+  swaggerUrl: '/api/openapi.json',
+  swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+};
+
+const assets = swaggerUi.serveFiles(undefined, SWAGGER_OPTIONS);
+
+/** Files with a name only: the page itself is a route like any other. */
+function serveSwaggerAssets(): Router {
+  const router = Router();
+  router.use((request, _response, next) => next(path.extname(request.path) === '' ? 'router' : undefined), ...assets);
+  return router;
+}
+
+/** Swagger UI for the document beside it. */
+export function docsPage(): string {
+  const page = swaggerUi.generateHTML(undefined, SWAGGER_OPTIONS);
+  // Its files are named relative to a folder; the page's address has no slash at its end.
+  return page.replace('<head>', '<head>\n  <base href="/api/docs/">');
+}

@@ -1,0 +1,100 @@
+import { Router, type Request, type RequestHandler, type Response } from 'express';
+import type { z } from 'zod';
+import type { RouteDescriptor } from '../contract/route.contract.js';
+import { AppError, type FieldError } from '../platform/app-error.js';
+import type { Authenticator } from './authenticate.js';
+import { clientSignal } from './client-signal.js';
+import { readJson } from './read-json.js';
+import type { Route } from './route-table.js';
+
+interface Options {
+  authenticator: Authenticator;
+  /** Runs before everything else of a route, e.g. a rate limit. */
+  before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
+}
+
+/** Makes an Express router of the tables: guard, parse, call, answer. Unknown methods of known paths answer 405. */
+export function mountRoutes(routes: readonly Route[], options: Options): Router {
+  const router = Router({ caseSensitive: true });
+  const methods = new Map<string, Set<string>>();
+  for (const current of routes) {
+    const { descriptor } = current;
+    const path = expressPath(descriptor.path);
+    methods.set(path, (methods.get(path) ?? new Set()).add(descriptor.method.toUpperCase()));
+    const parseBody = descriptor.request?.body === undefined ? [] : [readJson];
+    router[descriptor.method](
+      path,
+      ...(options.before.get(descriptor) ?? []),
+      ...(descriptor.access === 'none' ? [] : [options.authenticator.guard(descriptor.access)]),
+      ...parseBody,
+      (request, response) => serve(current, request, response, options.authenticator),
+    );
+  }
+  for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
+  return router;
+}
+
+export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+async function serve(route: Route, request: Request, response: Response, authenticator: Authenticator): Promise<void> {
+  const { descriptor } = route;
+  const input = parseInput(descriptor, request);
+  const principal = authenticator.principalOf(request);
+  const answer = await route.handler(input, { principal, signal: clientSignal(request, response), request, response });
+  if (answer === undefined) return;
+  response
+    .status(descriptor.success.status)
+    .set(answer.headers ?? {})
+    .json(answer.body);
+}
+
+function parseInput({ request: expected }: RouteDescriptor, request: Request) {
+  const errors: FieldError[] = [];
+  const parse = (schema: z.ZodType | undefined, value: unknown): unknown => {
+    if (schema === undefined) return undefined;
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) errors.push(...fieldErrors(issue));
+    return undefined;
+  };
+  const input = {
+    params: parse(expected?.params, request.params),
+    query: parse(expected?.query, request.query),
+    body: parse(expected?.body, request.body ?? {}),
+  };
+  // An id that is not even an id names nothing that exists.
+  if (errors.some((error) => error.path === 'id') && expected?.params !== undefined && input.params === undefined) {
+    throw new AppError('not-found', 'There is nothing with this id.');
+  }
+  if (errors.length > 0) throw new AppError('validation-failed', summarize(errors), { errors });
+  return input;
+}
+
+export function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: path === '' ? key : `${path}.${key}`,
+      message: 'There is no such field.',
+    }));
+  }
+  return [{ path, message: issue.message }];
+}
+
+export function summarize(errors: readonly FieldError[]): string {
+  const [first] = errors;
+  const what = first.path === '' ? first.message : `${first.path}: ${first.message}`;
+  return errors.length === 1 ? what : `${what} (and ${errors.length - 1} more)`;
+}
+
+function refuseMethod(allowed: ReadonlySet<string>): RequestHandler {
+  const allow = [...allowed, ...(allowed.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  return (request, response) => {
+    response.set('Allow', allow);
+    if (request.method === 'OPTIONS') {
+      response.status(204).end();
+      return;
+    }
+    throw new AppError('method-not-allowed', `${request.method} is not possible here; ${allow} are.`);
+  };
+}

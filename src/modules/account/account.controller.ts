@@ -1,0 +1,20 @@
+import type { creditsRoute, loginRoute, registerRoute } from '../../contract/account.contract.js';
+import type { RouteHandler } from '../../http/route-table.js';
+import type { AccountService } from './account.service.js';
+
+export class AccountController {
+  constructor(private readonly accounts: AccountService) {}
+
+  readonly register: RouteHandler<typeof registerRoute> = async ({ body }) => ({
+    body: { message: 'User registered successfully', user: await this.accounts.register(body.email, body.password) },
+  });
+
+  readonly login: RouteHandler<typeof loginRoute> = async ({ body }) => ({
+    body: { message: 'Login successful', token: await this.accounts.login(body.email, body.password) },
+    headers: { 'Cache-Control': 'no-store' },
+  });
+
+  readonly credits: RouteHandler<typeof creditsRoute> = async (_input, { principal }) => ({
+    body: { credits: await this.accounts.credits(principal.userId) },
+  });
+}

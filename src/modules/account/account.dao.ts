@@ -1,0 +1,45 @@
+import { BaseDao } from '../../platform/database/base.dao.js';
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { UserModel } from './account.model.js';
+
+export class UserDao extends BaseDao<UserModel> {
+  constructor(scope: DatabaseScope) {
+    super(scope, scope.models.users);
+  }
+
+  findById(id: string) {
+    return this.findOne({ id });
+  }
+
+  findByEmail(email: string) {
+    return this.findOne({ email });
+  }
+
+  async anyAdmin(): Promise<boolean> {
+    return (await this.findOne({ role: 'admin' })) !== null;
+  }
+
+  async findCredit(id: string): Promise<number | null> {
+    const [row] = await this.rows<{ credit: number }>('SELECT credit FROM users WHERE id = $1', [id]);
+    return row?.credit ?? null;
+  }
+
+  /** Adds (or takes) credits unless the balance would fall below zero; the new balance, or null when it would. */
+  async addCredit(id: string, amount: number): Promise<number | null> {
+    const [row] = await this.rows<{ credit: number }>(
+      `UPDATE users SET credit = credit + $2, updated_at = now()
+       WHERE id = $1 AND credit + $2 >= 0 RETURNING credit`,
+      [id, amount],
+    );
+    return row?.credit ?? null;
+  }
+
+  /** Takes the next `count` positions of the user's event log; returns the last of them, or null without such a user. */
+  async advanceEventSeq(id: string, count: number): Promise<number | null> {
+    const [row] = await this.rows<{ event_seq: string }>(
+      'UPDATE users SET event_seq = event_seq + $2 WHERE id = $1 RETURNING event_seq',
+      [id, count],
+    );
+    return row === undefined ? null : Number(row.event_seq);
+  }
+}

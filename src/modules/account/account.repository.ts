@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import type { Role } from '../../contract/account.contract.js';
+import { AppError } from '../../platform/app-error.js';
+import { violatesUnique } from '../../platform/database/database-errors.js';
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import { UserDao } from './account.dao.js';
+import type { User } from './account.domain.js';
+
+export class AccountRepository {
+  private readonly users: UserDao;
+
+  constructor(scope: DatabaseScope) {
+    this.users = new UserDao(scope);
+  }
+
+  /** @throws AppError email-taken */
+  async create(account: { email: string; passwordHash: string; role: Role }): Promise<User> {
+    try {
+      return toUser(await this.users.insert({ id: randomUUID(), ...account }));
+    } catch (error) {
+      if (!violatesUnique(error, 'users_email_key')) throw error;
+      throw new AppError('email-taken', 'An account with this email address exists already.', { cause: error });
+    }
+  }
+
+  async find(id: string): Promise<User | null> {
+    const row = await this.users.findById(id);
+    return row === null ? null : toUser(row);
+  }
+
+  async findCredentials(email: string): Promise<{ user: User; passwordHash: string } | null> {
+    const row = await this.users.findByEmail(email);
+    return row === null ? null : { user: toUser(row), passwordHash: row.passwordHash };
+  }
+
+  hasAdmin(): Promise<boolean> {
+    return this.users.anyAdmin();
+  }
+}
+
+function toUser(row: User): User {
+  return { id: row.id, email: row.email, role: row.role, credit: row.credit };
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { AppError } from '../../platform/app-error.js';
+import type { TokenService } from '../../platform/auth/token.service.js';
+import type { PasswordHasher } from '../../platform/auth/password-hasher.js';
+import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { CreditRepository } from '../credit/credit.repository.js';
+import type { Principal, User } from './account.domain.js';
+import type { AccountRepository } from './account.repository.js';
+
+interface Repositories {
+  accounts: AccountRepository;
+  credits: CreditRepository;
+}
+
+interface Deps {
+  uow: UnitOfWork<Repositories>;
+  repositories: Repositories;
+  passwords: PasswordHasher;
+  tokens: TokenService;
+  signupCredits: number;
+}
+
+export class AccountService {
+  constructor(private readonly deps: Deps) {}
+
+  /** @throws AppError email-taken */
+  async register(email: string, password: string): Promise<User> {
+    const passwordHash = await this.deps.passwords.hash(password);
+    return this.deps.uow.run(async ({ repositories }) => {
+      const user = await repositories.accounts.create({ email, passwordHash, role: 'user' });
+      if (this.deps.signupCredits === 0) return user;
+      const credit = await repositories.credits.book({
+        userId: user.id,
+        kind: 'signup',
+        amount: this.deps.signupCredits,
+        reference: null,
+        reason: 'Welcome',
+        actorId: null,
+      });
+      return { ...user, credit };
+    });
+  }
+
+  /**
+   * An unknown address costs the same work and gets the same answer as a wrong password.
+   * @throws AppError invalid-credentials
+   */
+  async login(email: string, password: string): Promise<string> {
+    const found = await this.deps.repositories.accounts.findCredentials(email);
+    const right = await this.deps.passwords.verify(password, found?.passwordHash ?? null);
+    if (found === null || !right) throw new AppError('invalid-credentials', 'Email or password is wrong.');
+    return this.deps.tokens.issue({ userId: found.user.id, email: found.user.email, role: found.user.role });
+  }
+
+  /** @throws AppError invalid-token, for tokens that do not verify and for those of accounts that are gone */
+  async authenticate(token: string): Promise<Principal> {
+    const claims = this.deps.tokens.verify(token);
+    const user = await this.deps.repositories.accounts.find(claims.userId);
+    if (user === null) throw new AppError('invalid-token', 'The account of this token does not exist.');
+    return { userId: user.id, email: user.email, role: user.role, expiresAt: claims.expiresAt };
+  }
+
+  async credits(userId: string): Promise<number> {
+    const user = await this.deps.repositories.accounts.find(userId);
+    if (user === null) throw new AppError('invalid-token', 'The account of this token does not exist.');
+    return user.credit;
+  }
+
+  /** Creates the first administrator when there is none; returns the password if it was made up here. */
+  async ensureAdmin(email: string, password: string | undefined): Promise<{ email: string; password: string } | null> {
+    if (await this.deps.repositories.accounts.hasAdmin()) return null;
+    const secret = password ?? randomBytes(15).toString('base64url');
+    const passwordHash = await this.deps.passwords.hash(secret);
+    try {
+      await this.deps.uow.run(({ repositories }) =>
+        repositories.accounts.create({ email, passwordHash, role: 'admin' }),
+      );
+    } catch (error) {
+      // Another process was first.
+      if (error instanceof AppError && error.code === 'email-taken') return null;
+      throw error;
+    }
+    return password === undefined ? { email, password: secret } : null;
+  }
+}

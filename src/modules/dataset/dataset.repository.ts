@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { AppError, invalidField, notFound } from '../../platform/app-error.js';
+import { violatesUnique } from '../../platform/database/database-errors.js';
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import { DatasetDao, type DatasetRow } from './dataset.dao.js';
+import type { Dataset, DatasetFilter } from './dataset.domain.js';
+
+/** A user's live datasets; somebody else's and deleted ones do not exist here. */
+export class DatasetRepository {
+  private readonly datasets: DatasetDao;
+
+  constructor(scope: DatabaseScope) {
+    this.datasets = new DatasetDao(scope);
+  }
+
+  /** @throws AppError name-taken */
+  async create(userId: string, fields: { name: string; tags: string[] }): Promise<Dataset> {
+    return toDataset(await nameGuard(() => this.datasets.insert({ id: randomUUID(), userId, ...fields })));
+  }
+
+  /** @throws AppError not-found */
+  async get(userId: string, id: string): Promise<Dataset> {
+    return toDataset(present(await this.datasets.findLive(userId, id)));
+  }
+
+  /**
+   * Keeps the dataset from being deleted until the transaction ends.
+   * @throws AppError not-found
+   */
+  async hold(userId: string, id: string): Promise<void> {
+    if (!(await this.datasets.lockLive(userId, id))) throw notFound('dataset');
+  }
+
+  async list(userId: string, filter: DatasetFilter): Promise<{ datasets: Dataset[]; nextCursor: string | null }> {
+    const after = filter.cursor === undefined ? '0' : decodeCursor(filter.cursor);
+    const rows = await this.datasets.pageLive(userId, { tags: filter.tags, after, limit: filter.limit + 1 });
+    const page = rows.slice(0, filter.limit);
+    const last = page.at(-1);
+    const nextCursor = rows.length > filter.limit && last !== undefined ? encodeCursor(last.position) : null;
+    return { datasets: page.map(toDataset), nextCursor };
+  }
+
+  /** @throws AppError not-found, name-taken */
+  async update(userId: string, id: string, changes: { name?: string; tags?: string[] }): Promise<Dataset> {
+    return toDataset(present(await nameGuard(() => this.datasets.updateLive(userId, id, changes))));
+  }
+
+  /** @throws AppError not-found */
+  async delete(userId: string, id: string): Promise<void> {
+    if (!(await this.datasets.softDelete(userId, id))) throw notFound('dataset');
+  }
+}
+
+function toDataset(row: DatasetRow): Dataset {
+  const { id, userId, name, tags, createdAt, updatedAt } = row;
+  return { id, userId, name, tags, createdAt, updatedAt };
+}
+
+function present(row: DatasetRow | null): DatasetRow {
+  if (row === null) throw notFound('dataset');
+  return row;
+}
+
+async function nameGuard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!violatesUnique(error, 'datasets_live_name')) throw error;
+    throw new AppError('name-taken', 'You have another dataset of this name.', { cause: error });
+  }
+}
+
+const encodeCursor = (position: string): string => Buffer.from(position).toString('base64url');
+
+function decodeCursor(cursor: string): string {
+  const position = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (!/^\d{1,18}$/.test(position)) throw invalidField('cursor', 'This is not a cursor that a list has given.');
+  return position;
+}

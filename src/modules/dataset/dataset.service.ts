@@ -1,0 +1,33 @@
+import type { Video } from '../video/video.domain.js';
+import type { VideoRepository } from '../video/video.repository.js';
+import type { Dataset, DatasetFilter } from './dataset.domain.js';
+import type { DatasetRepository } from './dataset.repository.js';
+
+interface Deps {
+  repositories: { datasets: DatasetRepository; videos: VideoRepository };
+}
+
+export class DatasetService {
+  constructor(private readonly deps: Deps) {}
+
+  create(userId: string, fields: { name: string; tags: string[] }): Promise<Dataset> {
+    return this.deps.repositories.datasets.create(userId, fields);
+  }
+
+  list(userId: string, filter: DatasetFilter): Promise<{ datasets: Dataset[]; nextCursor: string | null }> {
+    return this.deps.repositories.datasets.list(userId, filter);
+  }
+
+  async get(userId: string, id: string): Promise<{ dataset: Dataset; videos: Video[] }> {
+    const dataset = await this.deps.repositories.datasets.get(userId, id);
+    return { dataset, videos: await this.deps.repositories.videos.listOf(dataset.id) };
+  }
+
+  update(userId: string, id: string, changes: { name?: string; tags?: string[] }): Promise<Dataset> {
+    return this.deps.repositories.datasets.update(userId, id, changes);
+  }
+
+  delete(userId: string, id: string): Promise<void> {
+    return this.deps.repositories.datasets.delete(userId, id);
+  }
+}

@@ -1,0 +1,31 @@
+import { literal } from 'sequelize';
+import { BaseDao } from '../../platform/database/base.dao.js';
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { AttemptModel } from './attempt.model.js';
+import type { AttemptOutcome } from './inference.domain.js';
+
+export class AttemptDao extends BaseDao<AttemptModel> {
+  constructor(scope: DatabaseScope) {
+    super(scope, scope.models.attempts);
+  }
+
+  async finish(
+    claimToken: string,
+    outcome: AttemptOutcome,
+    error: { code: string; message: string } | null,
+  ): Promise<void> {
+    await this.model.update(
+      { outcome, errorCode: error?.code ?? null, errorMessage: error?.message ?? null, finishedAt: literal('now()') },
+      { where: { claimToken, outcome: null }, ...this.inScope },
+    );
+  }
+
+  /** Attempts that ended by a failure or a silence of the platform; given-back ones do not count. */
+  async countSpent(jobId: string): Promise<number> {
+    const [row] = await this.rows<{ count: string }>(
+      `SELECT count(*) FROM inference_attempts WHERE job_id = $1 AND outcome IN ('FAILED', 'LOST')`,
+      [jobId],
+    );
+    return Number(row.count);
+  }
+}

@@ -1,0 +1,257 @@
+import type { InferenceResult } from '../../contract/inference.contract.js';
+import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { Logger } from '../../platform/logging/logger.js';
+import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
+import { RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
+import type { Runner, RunProgress, RunResult } from '../../runners/runner.port.js';
+import type { CreditRepository } from '../credit/credit.repository.js';
+import type { EventRepository } from '../event/event.repository.js';
+import { archiveKey, type Archive } from '../result/result.domain.js';
+import type { ResultRepository } from '../result/result.repository.js';
+import type { VideoRepository } from '../video/video.repository.js';
+import { ClaimKeeper } from './claim-keeper.js';
+import { backoffMs, footprintOf, type Claim, type Footprint, type Job } from './inference.domain.js';
+import { statusEvent } from './inference.events.js';
+import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
+import { releaseHold, settleCompleted } from './inference.settlement.js';
+
+interface Repositories {
+  credits: CreditRepository;
+  events: EventRepository;
+  jobs: InferenceRepository;
+  results: ResultRepository;
+  videos: VideoRepository;
+}
+
+interface Deps {
+  uow: UnitOfWork<Repositories>;
+  repositories: Repositories;
+  runner: Runner;
+  store: ObjectStore;
+  logger: Logger;
+  /** Name of this worker in the attempts it makes. */
+  worker: string;
+  leaseSeconds: number;
+  timeoutSeconds: number;
+  maxAttempts: number;
+  backoffSeconds: number;
+  wattsPerCore: number;
+  gramsPerKwh: number;
+}
+
+/** The life of one attempt: claim, run, and exactly one ending, guarded by the claim. */
+export class InferenceExecutionService {
+  constructor(private readonly deps: Deps) {}
+
+  /**
+   * Runs the job if it is there to be had; leaves quietly otherwise.
+   * @param shutdown fires when the job is to be given back
+   */
+  async execute(id: string, shutdown: AbortSignal): Promise<void> {
+    const claim = await this.claim(id);
+    if (claim === null) return;
+    const logger = this.deps.logger.child({ jobId: id, attempt: claim.job.attempt });
+    logger.info('Job started');
+    const keeper = new ClaimKeeper({
+      leaseSeconds: this.deps.leaseSeconds,
+      timeoutSeconds: this.deps.timeoutSeconds,
+      logger,
+      shutdown,
+      renew: (progress, log) => this.renew(claim, progress, log),
+    });
+    const scratch = await this.deps.store.scratch('.zip');
+    try {
+      const result = await this.run(claim, scratch, keeper);
+      await keeper.close();
+      await this.complete(claim, result, scratch, logger);
+    } catch (error) {
+      await keeper.close();
+      await this.endWithoutResult(claim, keeper, error, logger);
+    } finally {
+      await scratch.discard();
+    }
+  }
+
+  private claim(id: string): Promise<Claim | null> {
+    return this.deps.uow.run(async ({ repositories }) => {
+      const claim = await repositories.jobs.claim(id, this.deps.worker, this.deps.leaseSeconds);
+      if (claim !== null) await repositories.events.append(claim.job.userId, [statusEvent(claim.job)]);
+      return claim;
+    });
+  }
+
+  private renew(
+    claim: Claim,
+    progress: RunProgress | null,
+    log: boolean,
+  ): Promise<{ cancelRequested: boolean } | null> {
+    if (!log) return this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress);
+    return this.deps.uow.run(async ({ repositories }) => {
+      const answer = await repositories.jobs.renew(claim, this.deps.leaseSeconds, progress);
+      if (answer !== null)
+        await repositories.events.append(claim.job.userId, [statusEvent({ ...claim.job, progress })]);
+      return answer;
+    });
+  }
+
+  private async run({ job }: Claim, scratch: ScratchFile, keeper: ClaimKeeper): Promise<RunResult> {
+    const { store, runner, repositories } = this.deps;
+    const [goal, current] = await Promise.all([
+      repositories.videos.get(job.goalVideoId),
+      repositories.videos.get(job.currentVideoId),
+    ]);
+    const goalFile = await store.localFile(goal.storageKey, keeper.signal);
+    try {
+      const currentFile = await store.localFile(current.storageKey, keeper.signal);
+      try {
+        return await runner.run(
+          {
+            jobId: job.id,
+            attempt: job.attempt,
+            goalVideoPath: goalFile.path,
+            currentVideoPath: currentFile.path,
+            parameters: job.parameters,
+            archivePath: scratch.path,
+          },
+          { signal: keeper.signal, onProgress: (progress) => keeper.report(progress) },
+        );
+      } finally {
+        await currentFile.release();
+      }
+    } finally {
+      await goalFile.release();
+    }
+  }
+
+  private async complete(claim: Claim, run: RunResult, scratch: ScratchFile, logger: Logger): Promise<void> {
+    const staged = await scratch.stage();
+    const archive: Archive = {
+      key: archiveKey(claim.job.id, claim.token),
+      bytes: staged.bytes,
+      sha256: staged.sha256,
+    };
+    const footprint = footprintOf(run.usage, this.deps);
+    const payload = this.presentResult(claim.job, run, footprint);
+    // File before row: without the row the sweeper takes the file away.
+    await staged.commit(archive.key);
+    const job = await this.deps.uow.run(async ({ repositories }) => {
+      const completed = await repositories.jobs.completeIfClaimed(claim, run.velocity.length, footprint);
+      if (completed === null) return null;
+      await repositories.results.add({ jobId: completed.id, payload, archive });
+      await settleCompleted(repositories.credits, completed);
+      await repositories.events.append(completed.userId, [statusEvent(completed, payload)]);
+      return completed;
+    });
+    if (job === null) {
+      await this.deps.store.delete(archive.key);
+      logger.warn('The result came too late: the job is no longer of this attempt');
+      return;
+    }
+    logger.info('Job completed', { frames: payload.velocity.length, seconds: run.usage.wallSeconds });
+  }
+
+  private presentResult(job: Job, run: RunResult, footprint: Footprint): InferenceResult {
+    const { kind, name, version } = this.deps.runner.describe();
+    return {
+      requestId: job.id,
+      velocity: run.velocity,
+      carbon_footprint: footprint.carbonGrams,
+      download_url: `/api/inference/result/zip/${job.id}`,
+      message: run.message,
+      energy_wh: footprint.energyWh,
+      carbon_method: footprint.method,
+      carbon_intensity: this.deps.gramsPerKwh,
+      device: run.device,
+      runner: `${kind}/${name}@${version}`,
+      goal: run.goal,
+      frames: run.frames,
+      usage: {
+        wallSeconds: run.usage.wallSeconds,
+        cpuSeconds: run.usage.cpuSeconds,
+        gpuSeconds: run.usage.gpuSeconds,
+      },
+      warnings: run.warnings,
+    };
+  }
+
+  private async endWithoutResult(claim: Claim, keeper: ClaimKeeper, error: unknown, logger: Logger): Promise<void> {
+    const reason = keeper.stopReason;
+    if (reason === 'claim-lost') {
+      logger.warn('The job is no longer of this attempt; its work is dropped');
+      return;
+    }
+    if (reason === 'shutdown') {
+      await this.release(claim);
+      logger.info('Job given back because of the shutdown');
+      return;
+    }
+    if (reason === 'cancel-requested') {
+      await this.abort(claim);
+      logger.info('Job aborted at the wish of its owner');
+      return;
+    }
+    const cause =
+      reason === 'timeout'
+        ? new RunnerTimeoutError(`The attempt took longer than ${this.deps.timeoutSeconds} s.`)
+        : error;
+    await this.fail(claim, cause, logger);
+  }
+
+  private async release(claim: Claim): Promise<void> {
+    const failure = { code: 'worker-shutdown', message: 'The worker shut down; the job goes on with another.' };
+    await this.deps.uow.run(async ({ repositories, ring }) => {
+      const job = await repositories.jobs.requeueIfClaimed(ending(claim, 'RELEASED', failure), 0);
+      if (job === null) return;
+      await repositories.events.append(job.userId, [statusEvent(job)]);
+      ring({ kind: 'run-inference', id: job.id, round: job.attempt, priority: job.priority, delayMs: 0 });
+    });
+  }
+
+  private async abort(claim: Claim): Promise<void> {
+    const failure = { code: 'cancelled', message: 'Cancelled by its owner.' };
+    await this.deps.uow.run(async ({ repositories }) => {
+      const job = await repositories.jobs.endIfClaimed('ABORTED', ending(claim, 'ABORTED', failure));
+      if (job === null) return;
+      await releaseHold(repositories.credits, job);
+      await repositories.events.append(job.userId, [statusEvent(job)]);
+    });
+  }
+
+  private async fail(claim: Claim, error: unknown, logger: Logger): Promise<void> {
+    const { failure, retryable } = describeFailure(error);
+    const job = await this.deps.uow.run(async ({ repositories, ring }) => {
+      const spent = (await repositories.jobs.spentAttempts(claim.job.id)) + 1;
+      const end = ending(claim, 'FAILED', failure);
+      if (!retryable || spent >= this.deps.maxAttempts) {
+        const failed = await repositories.jobs.endIfClaimed('FAILED', end);
+        if (failed === null) return null;
+        await releaseHold(repositories.credits, failed);
+        await repositories.events.append(failed.userId, [statusEvent(failed)]);
+        return failed;
+      }
+      const delayMs = backoffMs(spent + 1, this.deps.backoffSeconds, Math.random);
+      const pending = await repositories.jobs.requeueIfClaimed(end, delayMs);
+      if (pending === null) return null;
+      await repositories.events.append(pending.userId, [statusEvent(pending)]);
+      ring({ kind: 'run-inference', id: pending.id, round: pending.attempt, priority: pending.priority, delayMs });
+      return pending;
+    });
+    const level = job?.status === 'FAILED' && retryable ? 'error' : 'warn';
+    logger[level]('Attempt failed', { error, next: job?.status ?? 'the job is no longer of this attempt' });
+  }
+}
+
+function ending(claim: Claim, outcome: AttemptEnding['outcome'], failure: JobFailure): AttemptEnding {
+  return { id: claim.job.id, token: claim.token, outcome, failure, guard: 'held' };
+}
+
+/** What the owner is told, and whether another attempt can help. Foreign errors are the platform's, and pass. */
+function describeFailure(error: unknown): { failure: JobFailure; retryable: boolean } {
+  if (error instanceof RunnerError) {
+    return { failure: { code: error.code, message: error.message }, retryable: error.retryable };
+  }
+  return {
+    failure: { code: 'platform-failure', message: 'The platform failed while it worked on the job.' },
+    retryable: true,
+  };
+}

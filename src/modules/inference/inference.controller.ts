@@ -1,0 +1,49 @@
+import { pipeline } from 'node:stream/promises';
+import type {
+  jobArchiveRoute,
+  jobResultRoute,
+  jobStatusRoute,
+  submitInferenceRoute,
+} from '../../contract/inference.contract.js';
+import type { RouteHandler } from '../../http/route-table.js';
+import { presentJobStatus, presentResult } from './inference.presenter.js';
+import type { InferenceService } from './inference.service.js';
+
+export class InferenceController {
+  constructor(private readonly inference: InferenceService) {}
+
+  readonly submit: RouteHandler<typeof submitInferenceRoute> = async ({ body }, { principal }) => {
+    const jobs = await this.inference.submit({ ...body, userId: principal.userId });
+    return {
+      body: { jobId: jobs.map((job) => job.id) },
+      headers: { Location: `/api/inference/status/${jobs[0].id}` },
+    };
+  };
+
+  readonly status: RouteHandler<typeof jobStatusRoute> = async ({ params }, { principal }) => ({
+    body: presentJobStatus(await this.inference.status(principal.userId, params.id)),
+  });
+
+  readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => ({
+    body: { results: presentResult(await this.inference.result(principal.userId, params.id)) },
+  });
+
+  readonly archive: RouteHandler<typeof jobArchiveRoute> = async (
+    { params },
+    { principal, request, response, signal },
+  ) => {
+    const archive = await this.inference.archive(principal.userId, params.id);
+    response.status(200).set({
+      'Content-Type': 'application/zip',
+      'Content-Length': String(archive.bytes),
+      'Content-Disposition': `attachment; filename="infernode-${params.id}.zip"`,
+      ETag: `"${archive.sha256}"`,
+    });
+    if (request.method === 'HEAD') {
+      archive.stream.destroy();
+      response.end();
+      return;
+    }
+    await pipeline(archive.stream, response, { signal });
+  };
+}

@@ -1,0 +1,142 @@
+import { Op, literal, type Attributes } from 'sequelize';
+import type { JobStatus } from '../../contract/inference.contract.js';
+import { BaseDao } from '../../platform/database/base.dao.js';
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { JobModel } from './inference.model.js';
+
+export type JobRow = Attributes<JobModel>;
+
+/** `held`: by the holder of the claim. `expired`: by somebody else, only while the holder is overdue. */
+export type ClaimGuard = 'held' | 'expired';
+
+const CLAIM_CONDITION: Record<ClaimGuard, string | undefined> = {
+  held: undefined,
+  expired: 'lease_expires_at < now()',
+};
+
+type JobEndFields = Partial<
+  Pick<JobRow, 'carbonFootprint' | 'energyWh' | 'errorCode' | 'errorMessage' | 'progressProcessed' | 'progressTotal'>
+>;
+
+/** Columns that every way out of RUNNING clears. */
+const UNCLAIMED = { claimToken: null, leaseExpiresAt: null } as const;
+
+/**
+ * Moves are conditional updates: the WHERE names the state that the caller believes in, and the returned row tells
+ * whether the database agreed. All times are the database's.
+ */
+export class JobDao extends BaseDao<JobModel> {
+  constructor(scope: DatabaseScope) {
+    super(scope, scope.models.jobs);
+  }
+
+  findById(id: string) {
+    return this.findOne({ id });
+  }
+
+  findOwned(userId: string, id: string) {
+    return this.findOne({ id, userId });
+  }
+
+  /** PENDING and due → RUNNING. */
+  async claim(id: string, token: string, leaseSeconds: number): Promise<JobRow | null> {
+    return this.changeOne(
+      {
+        status: 'RUNNING',
+        attempt: literal('attempt + 1'),
+        claimToken: token,
+        leaseExpiresAt: literal(`now() + interval '${Number(leaseSeconds)} seconds'`),
+        startedAt: literal('coalesce(started_at, now())'),
+      },
+      { id, status: 'PENDING' },
+      // The bell rings by another clock; a second early is on time.
+      `available_at <= now() + interval '1 second'`,
+    );
+  }
+
+  /** Keeps the claim alive; null when it is no longer the caller's. */
+  async renew(
+    id: string,
+    token: string,
+    leaseSeconds: number,
+    progress: { processed: number; total: number } | null,
+  ): Promise<JobRow | null> {
+    return this.changeOne(
+      {
+        leaseExpiresAt: literal(`now() + interval '${Number(leaseSeconds)} seconds'`),
+        ...(progress === null ? {} : { progressProcessed: progress.processed, progressTotal: progress.total }),
+      },
+      { id, status: 'RUNNING', claimToken: token },
+    );
+  }
+
+  /** RUNNING → a final status, by the holder of the claim. */
+  async finish(
+    id: string,
+    token: string,
+    status: Extract<JobStatus, 'COMPLETED' | 'FAILED' | 'ABORTED'>,
+    fields: JobEndFields,
+    guard: ClaimGuard = 'held',
+  ): Promise<JobRow | null> {
+    return this.changeOne(
+      { ...fields, ...UNCLAIMED, status, finishedAt: literal('now()'), stoppedAt: literal('now()') },
+      { id, status: 'RUNNING', claimToken: token },
+      CLAIM_CONDITION[guard],
+    );
+  }
+
+  /** RUNNING → PENDING, due after `delayMs`, by the holder of the claim. */
+  async requeue(
+    id: string,
+    token: string,
+    fields: { delayMs: number; errorCode: string | null; errorMessage: string | null },
+    guard: ClaimGuard = 'held',
+  ): Promise<JobRow | null> {
+    return this.changeOne(
+      {
+        ...UNCLAIMED,
+        status: 'PENDING',
+        availableAt: literal(`now() + interval '${Number(fields.delayMs)} milliseconds'`),
+        progressProcessed: null,
+        progressTotal: null,
+        errorCode: fields.errorCode,
+        errorMessage: fields.errorMessage,
+      },
+      { id, status: 'RUNNING', claimToken: token },
+      CLAIM_CONDITION[guard],
+    );
+  }
+
+  /** Claims whose holder has been silent for longer than its lease. */
+  async expiredClaims(limit: number): Promise<{ id: string; claimToken: string }[]> {
+    const rows = await this.rows<{ id: string; claim_token: string }>(
+      `SELECT id, claim_token FROM inference_jobs
+       WHERE status = 'RUNNING' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT $1`,
+      [limit],
+    );
+    return rows.map((row) => ({ id: row.id, claimToken: row.claim_token }));
+  }
+
+  /** PENDING rows that have been due for a while without anybody taking them. */
+  async overdue(graceSeconds: number, limit: number): Promise<{ id: string; attempt: number; priority: number }[]> {
+    return this.rows(
+      `SELECT id, attempt, priority FROM inference_jobs
+       WHERE status = 'PENDING' AND available_at < now() - make_interval(secs => $1)
+       ORDER BY priority DESC, available_at LIMIT $2`,
+      [graceSeconds, limit],
+    );
+  }
+
+  private async changeOne(
+    values: Parameters<typeof this.model.update>[0],
+    where: Partial<Pick<JobRow, 'id' | 'status' | 'claimToken'>>,
+    condition?: string,
+  ): Promise<JobRow | null> {
+    const guard = { ...where, ...(condition === undefined ? {} : { [Op.and]: [literal(condition)] }) };
+    const [, rows] = await this.model.update(
+      { ...values, updatedAt: literal('now()') },
+      { where: guard, returning: true, ...this.inScope },
+    );
+    return rows[0]?.get({ plain: true }) ?? null;
+  }
+}

@@ -1,0 +1,15 @@
+import {
+  jobArchiveRoute,
+  jobResultRoute,
+  jobStatusRoute,
+  submitInferenceRoute,
+} from '../../contract/inference.contract.js';
+import { route, type Route } from '../../http/route-table.js';
+import type { InferenceController } from './inference.controller.js';
+
+export const inferenceRoutes = (controller: InferenceController): Route[] => [
+  route(submitInferenceRoute, controller.submit),
+  route(jobStatusRoute, controller.status),
+  route(jobResultRoute, controller.result),
+  route(jobArchiveRoute, controller.archive),
+];

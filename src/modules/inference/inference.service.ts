@@ -1,0 +1,199 @@
+import type { InferenceResult } from '../../contract/inference.contract.js';
+import { AppError, invalidField } from '../../platform/app-error.js';
+import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { ObjectMissingError, type ObjectStore } from '../../platform/storage/object-store.port.js';
+import type {
+  Detector,
+  Intrinsics,
+  Policy,
+  RunnerDescription,
+  RunParameters,
+  VisualizeMode,
+} from '../../runners/runner.port.js';
+import { priceOfFrames } from '../credit/credit.domain.js';
+import type { CreditRepository } from '../credit/credit.repository.js';
+import type { DatasetRepository } from '../dataset/dataset.repository.js';
+import type { EventRepository } from '../event/event.repository.js';
+import type { StoredResult } from '../result/result.domain.js';
+import type { ResultRepository } from '../result/result.repository.js';
+import type { Video } from '../video/video.domain.js';
+import type { VideoRepository } from '../video/video.repository.js';
+import {
+  DEFAULT_DISTANCE,
+  DEFAULT_INTRINSICS,
+  isFinal,
+  pairVideos,
+  processedFrames,
+  type Job,
+  type Pair,
+} from './inference.domain.js';
+import { statusEvent } from './inference.events.js';
+import type { InferenceRepository } from './inference.repository.js';
+
+interface Repositories {
+  credits: CreditRepository;
+  datasets: DatasetRepository;
+  events: EventRepository;
+  jobs: InferenceRepository;
+  results: ResultRepository;
+  videos: VideoRepository;
+}
+
+interface Deps {
+  uow: UnitOfWork<Repositories>;
+  repositories: Repositories;
+  store: ObjectStore;
+  /** What the runners of this installation can do. */
+  capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
+  framesPerCredit: number;
+}
+
+export interface Submission {
+  userId: string;
+  datasetId: string;
+  /** "all" or "a-b". */
+  range: string;
+  priority: number;
+  parameters: {
+    startFrame: number;
+    endFrame: number;
+    frameStep: number;
+    goalFrameId: number;
+    detector: Detector;
+    useGpus: boolean;
+    intrinsics?: Intrinsics | undefined;
+    distance?: number | undefined;
+    policy?: Policy | undefined;
+    visualize?: VisualizeMode | undefined;
+  };
+}
+
+export class InferenceService {
+  constructor(private readonly deps: Deps) {}
+
+  /**
+   * Creates one job per pair of videos, all paid, or none.
+   * @throws AppError not-found, empty-dataset, validation-failed, policy-unavailable, insufficient-credits
+   */
+  async submit(submission: Submission): Promise<Job[]> {
+    const { userId, datasetId } = submission;
+    const parameters = this.completeParameters(submission.parameters);
+    const cost = priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
+
+    return this.deps.uow.run(async ({ repositories, ring }) => {
+      await repositories.datasets.hold(userId, datasetId);
+      const videos = selectRange(await repositories.videos.listOf(datasetId), submission.range);
+      const pairs = pairVideos(videos);
+      pairs.forEach((pair) => checkFrames(pair, parameters));
+
+      const jobs: Job[] = [];
+      for (const { goal, current } of pairs) {
+        const job = await repositories.jobs.create({
+          userId,
+          datasetId,
+          goalVideoId: goal.id,
+          currentVideoId: current.id,
+          parameters,
+          priority: submission.priority,
+          cost,
+        });
+        if (cost > 0) {
+          await repositories.credits.book({
+            userId,
+            kind: 'inference-hold',
+            amount: -cost,
+            reference: { type: 'job', id: job.id },
+            reason: `Inference on ${processedFrames(parameters)} frames`,
+            actorId: userId,
+          });
+        }
+        jobs.push(job);
+      }
+      await repositories.events.append(
+        userId,
+        jobs.map((job) => statusEvent(job)),
+      );
+      for (const job of jobs) ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
+      return jobs;
+    });
+  }
+
+  /** @throws AppError not-found */
+  status(userId: string, id: string): Promise<Job> {
+    return this.deps.repositories.jobs.getOwned(userId, id);
+  }
+
+  /** @throws AppError not-found, result-not-ready, job-without-result */
+  async result(userId: string, id: string): Promise<InferenceResult> {
+    return (await this.storedResult(userId, id)).payload;
+  }
+
+  /** @throws AppError not-found, result-not-ready, job-without-result */
+  async archive(userId: string, id: string) {
+    const { archive } = await this.storedResult(userId, id);
+    try {
+      return { ...(await this.deps.store.read(archive.key)), sha256: archive.sha256 };
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError)) throw error;
+      throw new AppError('internal-error', 'The archive of this result is missing from the storage.', { cause: error });
+    }
+  }
+
+  private async storedResult(userId: string, id: string): Promise<StoredResult> {
+    const job = await this.deps.repositories.jobs.getOwned(userId, id);
+    if (!isFinal(job.status)) {
+      throw new AppError('result-not-ready', `The job is ${job.status}; its result comes with COMPLETED.`);
+    }
+    const result = await this.deps.repositories.results.ofJob(id);
+    if (result === null) {
+      throw new AppError(
+        'job-without-result',
+        `The job is ${job.status}: ${job.errorMessage ?? 'there is no result.'}`,
+      );
+    }
+    return result;
+  }
+
+  private completeParameters(given: Submission['parameters']): RunParameters {
+    const policy = given.policy ?? 'ibvs';
+    if (!this.deps.capabilities.policies.includes(policy)) {
+      const detail = `No runner of this installation offers the policy "${policy}". Leave it out, or use "ibvs".`;
+      throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
+    }
+    return {
+      startFrame: given.startFrame,
+      endFrame: given.endFrame,
+      frameStep: given.frameStep,
+      goalFrameId: given.goalFrameId,
+      detector: given.detector,
+      policy,
+      useGpus: given.useGpus,
+      intrinsics: given.intrinsics ?? DEFAULT_INTRINSICS,
+      distance: given.distance ?? DEFAULT_DISTANCE,
+      visualize: given.visualize ?? 'sampled',
+    };
+  }
+}
+
+function selectRange(videos: readonly Video[], range: string): readonly Video[] {
+  if (videos.length === 0) throw new AppError('empty-dataset', 'Upload a video into the dataset first.');
+  if (range === 'all') return videos;
+  const [first, last] = range.split('-').map(Number);
+  if (last >= videos.length) {
+    throw invalidField('range', `The dataset has ${videos.length} videos: the last position is ${videos.length - 1}.`);
+  }
+  return videos.slice(first, last + 1);
+}
+
+function checkFrames({ goal, current }: Pair, { endFrame, goalFrameId }: RunParameters): void {
+  const errors = [];
+  if (endFrame >= current.frameCount) {
+    const message = `"${current.name}" has ${current.frameCount} frames: the last one is ${current.frameCount - 1}.`;
+    errors.push({ path: 'parameters.endFrame', message });
+  }
+  if (goalFrameId >= goal.frameCount) {
+    const message = `"${goal.name}" has ${goal.frameCount} frames: the last one is ${goal.frameCount - 1}.`;
+    errors.push({ path: 'parameters.goalFrameId', message });
+  }
+  if (errors.length > 0) throw new AppError('validation-failed', errors[0].message, { errors });
+}

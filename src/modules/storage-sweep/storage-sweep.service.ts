@@ -1,0 +1,57 @@
+import type { Logger } from '../../platform/logging/logger.js';
+import type { ObjectStore } from '../../platform/storage/object-store.port.js';
+import { RESULT_PREFIX } from '../result/result.domain.js';
+import type { ResultRepository } from '../result/result.repository.js';
+import { VIDEO_PREFIX } from '../video/video.domain.js';
+import type { VideoRepository } from '../video/video.repository.js';
+
+interface Deps {
+  store: ObjectStore;
+  repositories: { videos: VideoRepository; results: ResultRepository };
+  logger: Logger;
+  /** Younger files may belong to work that is going on. */
+  minimumAgeMs: number;
+}
+
+const BATCH = 500;
+
+/** Takes away files that no row refers to: what a crash left between writing a file and committing its row. */
+export class StorageSweepService {
+  constructor(private readonly deps: Deps) {}
+
+  async sweep(now: Date): Promise<number> {
+    const before = new Date(now.getTime() - this.deps.minimumAgeMs);
+    const { videos, results } = this.deps.repositories;
+    const removed =
+      (await this.deps.store.sweepStaging(before)) +
+      (await this.sweepPrefix(VIDEO_PREFIX, before, (keys) => videos.knownStorageKeys(keys))) +
+      (await this.sweepPrefix(RESULT_PREFIX, before, (keys) => results.knownArchiveKeys(keys)));
+    if (removed > 0) this.deps.logger.info('Removed files that nothing refers to', { removed });
+    return removed;
+  }
+
+  private async sweepPrefix(
+    prefix: string,
+    before: Date,
+    known: (keys: readonly string[]) => Promise<Set<string>>,
+  ): Promise<number> {
+    let removed = 0;
+    let batch: string[] = [];
+    const flush = async (): Promise<void> => {
+      const kept = await known(batch);
+      for (const key of batch) {
+        if (kept.has(key)) continue;
+        await this.deps.store.delete(key);
+        removed++;
+      }
+      batch = [];
+    };
+    for await (const { key, modifiedAt } of this.deps.store.list(prefix)) {
+      if (modifiedAt >= before) continue;
+      batch.push(key);
+      if (batch.length === BATCH) await flush();
+    }
+    if (batch.length > 0) await flush();
+    return removed;
+  }
+}

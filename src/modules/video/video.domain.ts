@@ -1,0 +1,20 @@
+import type { VideoInfo } from '../../platform/media/video-decoder.port.js';
+
+export interface Video extends VideoInfo {
+  id: string;
+  datasetId: string;
+  name: string;
+  storageKey: string;
+  sizeBytes: number;
+  /** Of the whole file, lower-case hex. */
+  sha256: string;
+  /** Credits paid for it. */
+  cost: number;
+  createdAt: Date;
+}
+
+export type NewVideo = Omit<Video, 'createdAt'>;
+
+export const VIDEO_PREFIX = 'videos/';
+
+export const videoStorageKey = (videoId: string): string => `${VIDEO_PREFIX}${videoId}`;

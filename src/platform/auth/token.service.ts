@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import jwt from 'jsonwebtoken';
+import { z } from 'zod';
+import { ROLES, type Role } from '../../contract/account.contract.js';
+import { AppError } from '../app-error.js';
+import type { SigningKeys } from './signing-keys.js';
+
+const ISSUER = 'infernode';
+const ALGORITHM = 'RS256';
+
+export interface TokenClaims {
+  userId: string;
+  email: string;
+  role: Role;
+}
+
+const payloadSchema = z.object({
+  id: z.uuid(),
+  email: z.string(),
+  role: z.enum(ROLES),
+  token_use: z.literal('access'),
+  exp: z.number(),
+});
+
+/** Signs and checks access tokens (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
+export class TokenService {
+  constructor(
+    private readonly keys: SigningKeys,
+    private readonly lifetimeSeconds: number,
+  ) {}
+
+  issue(claims: TokenClaims): string {
+    return jwt.sign(
+      { id: claims.userId, email: claims.email, role: claims.role, token_use: 'access' },
+      this.keys.privateKey,
+      {
+        algorithm: ALGORITHM,
+        keyid: this.keys.keyId,
+        subject: claims.userId,
+        issuer: ISSUER,
+        audience: ISSUER,
+        expiresIn: this.lifetimeSeconds,
+        jwtid: randomUUID(),
+      },
+    );
+  }
+
+  /** @throws AppError invalid-token */
+  verify(token: string): TokenClaims & { expiresAt: Date } {
+    try {
+      const { header, payload } = jwt.verify(token, this.keys.publicKey, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: ISSUER,
+        complete: true,
+      });
+      if (header.kid !== this.keys.keyId) throw new Error('unknown key id');
+      const claims = payloadSchema.parse(payload);
+      return { userId: claims.id, email: claims.email, role: claims.role, expiresAt: new Date(claims.exp * 1000) };
+    } catch (error) {
+      const expired = error instanceof jwt.TokenExpiredError;
+      throw new AppError('invalid-token', expired ? 'The token has expired.' : 'The token is not valid.', {
+        cause: error,
+      });
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { Sequelize } from 'sequelize';
+import { defineUserModel } from '../../modules/account/account.model.js';
+import { defineCreditEntryModel } from '../../modules/credit/credit.model.js';
+import { defineDatasetModel } from '../../modules/dataset/dataset.model.js';
+import { defineEventModel } from '../../modules/event/event.model.js';
+import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
+import { defineJobModel } from '../../modules/inference/inference.model.js';
+import { defineResultModel } from '../../modules/result/result.model.js';
+import { defineVideoModel } from '../../modules/video/video.model.js';
+
+/** Every table of the application; a test compares this list with what the migrations make. */
+export function defineModels(sequelize: Sequelize) {
+  return {
+    users: defineUserModel(sequelize),
+    creditEntries: defineCreditEntryModel(sequelize),
+    datasets: defineDatasetModel(sequelize),
+    videos: defineVideoModel(sequelize),
+    jobs: defineJobModel(sequelize),
+    attempts: defineAttemptModel(sequelize),
+    results: defineResultModel(sequelize),
+    events: defineEventModel(sequelize),
+  };
+}
+
+export type Models = ReturnType<typeof defineModels>;

@@ -1,0 +1,196 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Transform, type Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  ObjectMissingError,
+  ObjectTooLargeError,
+  StorageFullError,
+  type LocalFile,
+  type ObjectStore,
+  type ScratchFile,
+  type StagedObject,
+  type StageOptions,
+  type StoredObject,
+} from './object-store.port.js';
+
+const KEY = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/;
+
+/** The object store on a local disk: `objects/<key>`, and `staging/` on the same file system so that commit is a rename. */
+export class LocalObjectStore implements ObjectStore {
+  private readonly objects: string;
+  private readonly staging: string;
+
+  private constructor(root: string) {
+    this.objects = path.join(root, 'objects');
+    this.staging = path.join(root, 'staging');
+  }
+
+  static async open(root: string): Promise<LocalObjectStore> {
+    const store = new LocalObjectStore(root);
+    await mkdir(store.objects, { recursive: true, mode: 0o700 });
+    await mkdir(store.staging, { recursive: true, mode: 0o700 });
+    return store;
+  }
+
+  async stage(source: Readable, { signal, maxBytes }: StageOptions): Promise<StagedObject> {
+    const file = path.join(this.staging, randomUUID());
+    const meter = new Meter(maxBytes);
+    try {
+      await pipeline(source, meter, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
+    } catch (error) {
+      await rm(file, { force: true });
+      throw storageError(signal.aborted ? (signal.reason ?? error) : error);
+    }
+    return this.staged(file, meter);
+  }
+
+  scratch(extension: string): Promise<ScratchFile> {
+    const file = path.join(this.staging, `${randomUUID()}${extension}`);
+    return Promise.resolve({
+      path: file,
+      stage: async () => {
+        const meter = new Meter(Number.MAX_SAFE_INTEGER);
+        await pipeline(createReadStream(file), meter, discardingSink());
+        return this.staged(file, meter);
+      },
+      discard: () => rm(file, { force: true }),
+    });
+  }
+
+  async read(key: string): Promise<{ stream: Readable; bytes: number }> {
+    const handle = await this.missingIsTyped(key, () => open(this.pathOf(key), 'r'));
+    const { size } = await handle.stat();
+    return { stream: handle.createReadStream(), bytes: size };
+  }
+
+  async localFile(key: string, signal: AbortSignal): Promise<LocalFile> {
+    signal.throwIfAborted();
+    await this.missingIsTyped(key, () => stat(this.pathOf(key)));
+    return { path: this.pathOf(key), release: () => Promise.resolve() };
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(this.pathOf(key), { force: true });
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const entries = await readdir(this.objects, { recursive: true, withFileTypes: true });
+    for (const entry of entries) {
+      if (!entry.isFile()) continue;
+      const file = path.join(entry.parentPath, entry.name);
+      const key = path.relative(this.objects, file).split(path.sep).join('/');
+      if (!key.startsWith(prefix)) continue;
+      const found = await statOrNull(file);
+      if (found !== null) yield { key, bytes: found.size, modifiedAt: found.mtime };
+    }
+  }
+
+  async sweepStaging(before: Date): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.staging)) {
+      const file = path.join(this.staging, name);
+      const found = await statOrNull(file);
+      if (found === null || found.mtime >= before) continue;
+      await rm(file, { force: true, recursive: true });
+      removed++;
+    }
+    return removed;
+  }
+
+  private staged(file: string, meter: Meter): StagedObject {
+    return {
+      path: file,
+      bytes: meter.bytes,
+      sha256: meter.digest(),
+      commit: (key) => this.commit(file, key),
+      discard: () => rm(file, { force: true }),
+    };
+  }
+
+  /** Content, then name, then folder reach the disk: after a power cut the object is whole or absent. */
+  private async commit(file: string, key: string): Promise<void> {
+    const target = this.pathOf(key);
+    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+    try {
+      await syncPath(file);
+      await rename(file, target);
+      await syncPath(path.dirname(target));
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  private pathOf(key: string): string {
+    if (!KEY.test(key)) throw new TypeError(`"${key}" is not an object key`);
+    return path.join(this.objects, key);
+  }
+
+  private async missingIsTyped<T>(key: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new ObjectMissingError(`There is no object ${key}`, { cause: error });
+    }
+  }
+}
+
+/** Counts and hashes what flows through, and stops it at the limit. */
+class Meter extends Transform {
+  bytes = 0;
+  private readonly hash = createHash('sha256');
+
+  constructor(private readonly maxBytes: number) {
+    super();
+  }
+
+  override _transform(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error: Error | null, data?: Buffer) => void,
+  ): void {
+    this.bytes += chunk.length;
+    if (this.bytes > this.maxBytes) {
+      done(new ObjectTooLargeError(`The file has more than ${this.maxBytes} bytes`));
+      return;
+    }
+    this.hash.update(chunk);
+    done(null, chunk);
+  }
+
+  digest(): string {
+    return this.hash.digest('hex');
+  }
+}
+
+function discardingSink(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+async function syncPath(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function statOrNull(file: string) {
+  try {
+    return await stat(file);
+  } catch (error) {
+    // Removed between listing and looking.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function storageError(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new StorageFullError('The storage is full', { cause: error });
+}

@@ -1,0 +1,226 @@
+import type { WebSocket } from 'ws';
+import { clientMessageSchema, type ClientMessage, type ServerMessage } from '../contract/events.contract.js';
+import type { Principal } from '../modules/account/account.domain.js';
+import type { LoggedEvent } from '../modules/event/event.domain.js';
+import { AppError } from '../platform/app-error.js';
+import type { Logger } from '../platform/logging/logger.js';
+
+interface Deps {
+  authenticate(token: string): Promise<Principal>;
+  events: {
+    listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
+    lastSeq(userId: string): Promise<number>;
+  };
+  logger: Logger;
+}
+
+/** RFC 6455 section 7.4.1, and 1013 from the IANA registry. */
+const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
+const TRY_AGAIN_LATER = 1013;
+
+const AUTHENTICATION_MS = 5_000;
+const BATCH = 100;
+/** A batch that the client has not taken by then means that it is too slow. */
+const BATCH_TIMEOUT_MS = 15_000;
+const MESSAGES_PER_WINDOW = 60;
+const WINDOW_MS = 10_000;
+/** setTimeout cannot wait for longer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+type Body<T> = T extends ServerMessage ? Omit<T, 'timestamp'> : never;
+
+/**
+ * One socket. After authentication it follows the user's event log by itself: it reads on from the last sequence it
+ * has sent, one batch at a time, and the next only when the socket has taken the one before. A bell says no more than
+ * "look again", so bells that are lost or doubled change nothing.
+ */
+export class ClientConnection {
+  userId: string | null = null;
+  private lastSeq = 0;
+  private following = false;
+  private lookAgain = false;
+  private answeredPing = true;
+  private authenticating = false;
+  private ended = false;
+  private messages = 0;
+  private windowStart = 0;
+  private readonly authenticationTimer: NodeJS.Timeout;
+  private expiryTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly deps: Deps,
+  ) {
+    this.authenticationTimer = setTimeout(() => {
+      this.refuse('authentication-required', 'No token arrived in time.');
+    }, AUTHENTICATION_MS);
+    socket.on('message', (data, isBinary) => this.receive(data as Buffer, isBinary));
+    socket.on('pong', () => {
+      this.answeredPing = true;
+    });
+    socket.on('error', (error) => deps.logger.debug('A WebSocket broke', { error }));
+  }
+
+  /** @param token the one that came with the upgrade, if any */
+  begin(token: string | null): void {
+    this.send({ type: 'connection', message: 'Connected; authenticate within 5 seconds.' });
+    if (token !== null) this.authenticate({ type: 'authenticate', token });
+  }
+
+  /** There may be something new in the log. */
+  wake(): void {
+    this.lookAgain = true;
+    if (this.following || this.userId === null) return;
+    this.following = true;
+    this.follow(this.userId)
+      .catch((error: unknown) => {
+        this.deps.logger.warn('The events of a socket could not be read', { error });
+        this.socket.close(INTERNAL_ERROR, 'try again');
+      })
+      .finally(() => {
+        this.following = false;
+      });
+  }
+
+  /** Two pings without an answer mean that nobody is there. */
+  ping(): void {
+    if (!this.answeredPing) {
+      this.socket.terminate();
+      return;
+    }
+    this.answeredPing = false;
+    this.socket.ping();
+  }
+
+  end(): void {
+    this.ended = true;
+    clearTimeout(this.authenticationTimer);
+    clearTimeout(this.expiryTimer);
+  }
+
+  private receive(data: Buffer, isBinary: boolean): void {
+    if (this.isTooChatty()) {
+      this.refuse('too-many-requests', 'Too many messages.');
+      return;
+    }
+    const message = isBinary ? null : parseMessage(data);
+    if (message === null) {
+      this.refuseOrComplain('malformed-request', 'That is not a message of this protocol.');
+      return;
+    }
+    switch (message.type) {
+      case 'ping':
+        this.send({ type: 'pong' });
+        return;
+      case 'authenticate':
+        this.authenticate(message);
+    }
+  }
+
+  private authenticate(message: Extract<ClientMessage, { type: 'authenticate' }>): void {
+    if (this.userId !== null || this.authenticating) {
+      this.send({ type: 'error', code: 'malformed-request', message: 'This connection has a user already.' });
+      return;
+    }
+    this.authenticating = true;
+    this.admit(message).catch((error: unknown) => {
+      if (error instanceof AppError) {
+        this.refuse(error.code, error.message);
+        return;
+      }
+      this.deps.logger.warn('A socket could not be authenticated', { error });
+      this.socket.close(INTERNAL_ERROR, 'try again');
+    });
+  }
+
+  private async admit({ token, lastSeq }: { token: string; lastSeq?: number | undefined }): Promise<void> {
+    const principal = await this.deps.authenticate(token);
+    const current = await this.deps.events.lastSeq(principal.userId);
+    if (this.ended) return;
+    clearTimeout(this.authenticationTimer);
+    const untilExpiry = Math.min(principal.expiresAt.getTime() - Date.now(), MAX_TIMER_MS);
+    this.expiryTimer = setTimeout(() => this.refuse('invalid-token', 'The token has expired.'), untilExpiry);
+    // A position that the log has not reached is of another database or made up: start from what there is.
+    this.lastSeq = Math.min(lastSeq ?? current, current);
+    this.userId = principal.userId;
+    this.send({ type: 'authenticated', data: { success: true, userId: principal.userId, seq: this.lastSeq } });
+    this.wake();
+  }
+
+  private async follow(userId: string): Promise<void> {
+    while (this.lookAgain && !this.ended) {
+      this.lookAgain = false;
+      const events = await this.deps.events.listAfter(userId, this.lastSeq, BATCH);
+      if (events.length === 0 || this.ended) continue;
+      if (!(await this.deliver(events))) {
+        this.send({ type: 'resync', lastSeq: this.lastSeq });
+        this.socket.close(TRY_AGAIN_LATER, 'too slow; reconnect with lastSeq');
+        setTimeout(() => this.socket.terminate(), 1_000).unref();
+        return;
+      }
+      this.lastSeq = events[events.length - 1].seq;
+      if (events.length === BATCH) this.lookAgain = true;
+    }
+  }
+
+  /** @returns false when the client did not take the batch in time */
+  private async deliver(events: readonly LoggedEvent[]): Promise<boolean> {
+    const taken = events.map(
+      ({ seq, type, data, createdAt }) =>
+        new Promise<boolean>((resolve) => {
+          const message: ServerMessage = {
+            type: 'notification',
+            event: type,
+            seq,
+            data,
+            timestamp: createdAt.toISOString(),
+          };
+          // An error means that the socket is gone, which its close event tells as well.
+          this.socket.send(JSON.stringify(message), () => resolve(true));
+        }),
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const tooSlow = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), BATCH_TIMEOUT_MS);
+    });
+    const inTime = await Promise.race([Promise.all(taken).then(() => true), tooSlow]);
+    clearTimeout(timer);
+    return inTime;
+  }
+
+  private refuseOrComplain(code: string, message: string): void {
+    if (this.userId === null) this.refuse(code, message);
+    else this.send({ type: 'error', code, message });
+  }
+
+  private refuse(code: string, message: string): void {
+    this.send({ type: 'error', code, message });
+    this.socket.close(POLICY_VIOLATION, message);
+  }
+
+  private send(body: Body<ServerMessage>): void {
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    this.socket.send(JSON.stringify({ ...body, timestamp: new Date().toISOString() }));
+  }
+
+  private isTooChatty(): boolean {
+    const now = performance.now();
+    if (now - this.windowStart > WINDOW_MS) {
+      this.windowStart = now;
+      this.messages = 0;
+    }
+    this.messages++;
+    return this.messages > MESSAGES_PER_WINDOW;
+  }
+}
+
+function parseMessage(data: Buffer): ClientMessage | null {
+  try {
+    const result = clientMessageSchema.safeParse(JSON.parse(data.toString('utf8')));
+    return result.success ? result.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
