@@ -78,6 +78,16 @@ describe('createEmbeddedRunner', () => {
     expect(runner.pids()).not.toContain(first);
   });
 
+  it('does not fail a job for an engine that died unnoticed while idle', async () => {
+    const runner = openRunner();
+    await runner.run(shortJob(), runContext());
+    const [first] = runner.pids();
+    process.kill(first, 'SIGKILL');
+    // At once: this process has had no chance yet to hear of the death.
+    await runner.run(shortJob(), runContext());
+    expect(runner.pids()).not.toContain(first);
+  });
+
   it('lets a job wait for a free process, and leave the line when it is cancelled', async () => {
     const runner = openRunner();
     const first = runner.run(shortJob(), runContext());

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 
 import type { Logger } from '../../platform/logging/logger.js';
@@ -64,6 +65,8 @@ class EnginePool implements EmbeddedRunner {
 
   constructor(private readonly options: EmbeddedRunnerOptions) {
     this.permits = new Permits(options.processes);
+    // Every job, waiting ones included, listens to it; that is no leak.
+    setMaxListeners(0, this.closing.signal);
   }
 
   describe(): RunnerDescription {
@@ -131,13 +134,20 @@ class EnginePool implements EmbeddedRunner {
   }
 
   private async runOnFreeEngine(input: RunInput, context: RunContext): Promise<RunResult> {
-    const engine = this.takeEngine();
-    try {
-      return await engine.execute(input, context);
-    } finally {
-      if (engine.failedToStart) this.failedStartsInARow++;
-      else if (engine.ready) this.failedStartsInARow = 0;
-      this.putBack(engine);
+    for (;;) {
+      const engine = this.takeEngine();
+      const wasIdle = engine.assignedJobs > 0;
+      try {
+        return await engine.execute(input, context);
+      } catch (error) {
+        // It had died while idle, and the news of it came too late: the job has not begun, another engine takes it.
+        const isUntouched = wasIdle && engine.lostBeforeJob && !context.signal.aborted;
+        if (!isUntouched) throw error;
+      } finally {
+        if (engine.failedToStart) this.failedStartsInARow++;
+        else if (engine.ready) this.failedStartsInARow = 0;
+        this.putBack(engine);
+      }
     }
   }
 

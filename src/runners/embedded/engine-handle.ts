@@ -42,6 +42,8 @@ export interface EngineOptions {
 
 interface Assignment {
   runId: number;
+  /** The engine has confirmed that it works on it. */
+  hasBegun: boolean;
   onMessage(message: EngineMessage): void;
   onGone(reason: RunnerError): void;
 }
@@ -61,6 +63,7 @@ export class EngineHandle {
   private readonly logger: Logger;
   private isReady = false;
   private startFailed = false;
+  private neverBegan = false;
   private isGone = false;
   private assignment: Assignment | null = null;
   /** Why this side killed the process; null while it did not. */
@@ -117,6 +120,11 @@ export class EngineHandle {
     return this.startFailed;
   }
 
+  /** True when the process died by itself before it began the job it was given. */
+  get lostBeforeJob(): boolean {
+    return this.neverBegan;
+  }
+
   /** @throws RunnerError; afterwards the engine may be gone (see `alive`) or not fit for more jobs (`healthy`) */
   execute(input: RunInput, { signal, onProgress }: RunContext): Promise<RunResult> {
     if (this.assignment !== null) throw new Error('An engine works on one job at a time.');
@@ -140,6 +148,7 @@ export class EngineHandle {
       };
       this.assignment = {
         runId,
+        hasBegun: false,
         onGone: (reason) => {
           settle();
           reject(signal.aborted ? new RunnerCancelledError('The job was stopped.') : reason);
@@ -148,7 +157,9 @@ export class EngineHandle {
           stallTimer.refresh();
           if (message.type === 'progress') {
             const { processed, total } = message;
-            onProgress({ processed, total });
+            this.tellProgress(() => {
+              onProgress({ processed, total });
+            });
           } else if (message.type === 'done') {
             settle();
             if (signal.aborted) reject(new RunnerCancelledError('The job was stopped.'));
@@ -180,6 +191,15 @@ export class EngineHandle {
     clearTimeout(force);
   }
 
+  /** A listener that throws is its owner's fault; the job goes on, and so does this process. */
+  private tellProgress(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.logger.error('progress listener failed', { error });
+    }
+  }
+
   private kill(verdict: RunnerError): void {
     this.verdict ??= verdict;
     this.child.kill('SIGKILL');
@@ -203,6 +223,7 @@ export class EngineHandle {
     if (message.type === 'ready') this.isReady = true;
     else if (message.type === 'log') this.logger[message.level](message.message, message.fields);
     else if (message.runId === this.assignment?.runId) {
+      this.assignment.hasBegun = true;
       if ('rssBytes' in message) this.rssBytes = message.rssBytes;
       this.assignment.onMessage(message);
     }
@@ -212,6 +233,7 @@ export class EngineHandle {
     this.isGone = true;
     if (this.verdict === null) {
       this.startFailed = !this.isReady;
+      this.neverBegan = this.assignment?.hasBegun === false;
       this.logger.warn('engine process ended by itself', { ...detail, stderr: this.stderrTail });
     }
     this.assignment?.onGone(this.verdict ?? this.unexpectedEnd());

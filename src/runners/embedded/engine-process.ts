@@ -33,6 +33,7 @@ send({ type: 'ready' });
 async function work(runId: number, input: RunInput, ffmpegPath?: string): Promise<void> {
   const controller = new AbortController();
   current = { runId, controller };
+  send({ type: 'begun', runId });
   const outcome = await attempt(runId, input, ffmpegPath, controller.signal);
   // Before the answer: the next job may follow at once.
   current = null;

@@ -72,6 +72,8 @@ export const runnerMessageSchema = z.discriminatedUnion('type', [
 export const engineMessageSchema = z.discriminatedUnion('type', [
   /** The engine's modules are loaded; jobs may come. */
   z.object({ type: z.literal('ready') }),
+  /** The job has arrived and is begun. */
+  z.object({ type: z.literal('begun'), runId: z.int() }),
   /** At work on something that has a deadline of its own (the decoder skipping to the first frame). */
   z.object({ type: z.literal('alive'), runId: z.int() }),
   z.object({

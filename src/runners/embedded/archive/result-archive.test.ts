@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -53,9 +51,9 @@ describe('openResultArchive', () => {
     await expect(opening).rejects.toBeInstanceOf(RunnerStorageError);
   });
 
-  it('says that the disk is at fault when it is full', async () => {
+  it.runIf(process.platform === 'linux')('says that the disk is at fault when it is full', async () => {
     // A device that answers every write with ENOSPC; the archive only adds `.part` to the name it is given.
-    await promisify(execFile)('ln', ['-s', '/dev/full', `${path}.part`]);
+    await symlink('/dev/full', `${path}.part`);
     const archive = await openResultArchive(path);
     const writing = (async () => {
       await archive.addStored('images/a.jpg', randomBytes(300_000));
