@@ -1,5 +1,6 @@
 /**
- * Exact two-nearest-neighbour search in AssemblyScript SIMD. For each query three int32 are written: the index of the
+ * Exact two-nearest-neighbour search in AssemblyScript SIMD. Up to three descriptors and norms beyond the last train
+ * descriptor are read (never used), and 16 bytes after `out` are scratch: the caller reserves for them. For each query three int32 are written: the index of the
  * nearest train descriptor (-1 when there is none), its distance and the distance of the second nearest (2^30 when there
  * is none). Among equals the lowest index wins.
  */
@@ -29,7 +30,7 @@ export function squaredNorms(descriptors: usize, count: i32, length: i32, out: u
 
 /**
  * Squared Euclidean distance of int16 descriptors holding 0..255, exact in int32: |a|^2 + |b|^2 - 2 a.b
- * `length` values per descriptor, a multiple of 16.
+ * `length` values per descriptor, a multiple of 8. Four train descriptors at a time: the query is loaded once for all.
  */
 export function nearestEuclidean(
   queries: usize, queryNorms: usize, queryCount: i32,
@@ -43,25 +44,49 @@ export function nearestEuclidean(
     let best = -1;
     let nearest = NONE;
     let second = NONE;
-    for (let j = 0; j < trainCount; j++) {
-      const b = trains + <usize>j * bytes;
-      let even = i32x4.splat(0);
-      let odd = i32x4.splat(0);
-      for (let k: usize = 0; k < bytes; k += 32) {
-        even = i32x4.add(even, i32x4.dot_i16x8_s(v128.load(a + k), v128.load(b + k)));
-        odd = i32x4.add(odd, i32x4.dot_i16x8_s(v128.load(a + k, 16), v128.load(b + k, 16)));
-      }
-      const distance = queryNorm + load<i32>(trainNorms + (<usize>j << 2)) - 2 * horizontalSum(i32x4.add(even, odd));
-      if (distance < nearest) {
-        second = nearest;
-        nearest = distance;
-        best = j;
-      } else if (distance < second) {
-        second = distance;
+    for (let j = 0; j < trainCount; j += 4) {
+      const norms = trainNorms + (<usize>j << 2);
+      const products = fourProducts(a, trains + <usize>j * bytes, bytes);
+      const distances = i32x4.sub(i32x4.add(i32x4.splat(queryNorm), v128.load(norms)), i32x4.shl(products, 1));
+      // Seldom true once a few near ones are known.
+      if (!v128.any_true(i32x4.lt_s(distances, i32x4.splat(second)))) continue;
+      v128.store(out + <usize>queryCount * 12, distances);
+      const lanes = min(4, trainCount - j);
+      for (let lane = 0; lane < lanes; lane++) {
+        const distance = load<i32>(out + <usize>queryCount * 12 + (<usize>lane << 2));
+        if (distance < nearest) {
+          second = nearest;
+          nearest = distance;
+          best = j + lane;
+        } else if (distance < second) {
+          second = distance;
+        }
       }
     }
     write(out, i, best, nearest, second);
   }
+}
+
+/** Dot products of `a` with four consecutive descriptors from `b` on. */
+@inline
+function fourProducts(a: usize, b: usize, bytes: usize): v128 {
+  const c = b + bytes;
+  const d = c + bytes;
+  const e = d + bytes;
+  let s0 = i32x4.splat(0);
+  let s1 = i32x4.splat(0);
+  let s2 = i32x4.splat(0);
+  let s3 = i32x4.splat(0);
+  for (let k: usize = 0; k < bytes; k += 16) {
+    const query = v128.load(a + k);
+    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(query, v128.load(b + k)));
+    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(query, v128.load(c + k)));
+    s2 = i32x4.add(s2, i32x4.dot_i16x8_s(query, v128.load(d + k)));
+    s3 = i32x4.add(s3, i32x4.dot_i16x8_s(query, v128.load(e + k)));
+  }
+  const low = i32x4.add(v128.shuffle<i32>(s0, s1, 0, 4, 1, 5), v128.shuffle<i32>(s0, s1, 2, 6, 3, 7));
+  const high = i32x4.add(v128.shuffle<i32>(s2, s3, 0, 4, 1, 5), v128.shuffle<i32>(s2, s3, 2, 6, 3, 7));
+  return i32x4.add(v128.shuffle<i32>(low, high, 0, 1, 4, 5), v128.shuffle<i32>(low, high, 2, 3, 6, 7));
 }
 
 /** Hamming distance of binary descriptors of `bytes` bytes, a multiple of 16 and at most 240. */

@@ -4,6 +4,9 @@ import { KernelArena, loadKernel, type KernelExports } from './kernel-module.js'
 /** A nearest neighbour counts only when the second nearest is this much farther (Lowe 2004, section 7.1). */
 const DISTANCE_RATIO = 0.8;
 const FIELDS_PER_QUERY = 3;
+/** The kernel works on four train descriptors at a time and may read this many beyond the last. */
+const READ_AHEAD = 3;
+const SCRATCH_BYTES = 16;
 
 /** Exports of `kernels/match.as.ts`; all addresses in bytes. */
 interface MatchKernel extends KernelExports {
@@ -77,7 +80,7 @@ export class Matcher {
     const { metric, length } = trains.descriptors;
     const a = this.place(queries.descriptors);
     const b = this.place(trains.descriptors);
-    const out = this.arena.reserve(queries.count * FIELDS_PER_QUERY * 4);
+    const out = this.arena.reserve(queries.count * FIELDS_PER_QUERY * 4 + SCRATCH_BYTES);
     if (metric === 'hamming') {
       this.kernel.nearestHamming(a, queries.count, b, trains.count, length, out);
     } else {
@@ -89,14 +92,14 @@ export class Matcher {
   }
 
   private place(descriptors: Descriptors): number {
-    const address = this.arena.reserve(descriptors.values.byteLength);
-    const { buffer, byteOffset, byteLength } = descriptors.values;
+    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = descriptors.values;
+    const address = this.arena.reserve(byteLength + READ_AHEAD * descriptors.length * BYTES_PER_ELEMENT);
     this.arena.bytes(address, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
     return address;
   }
 
   private norms(descriptors: number, count: number, length: number): number {
-    const address = this.arena.reserve(count * 4);
+    const address = this.arena.reserve((count + READ_AHEAD) * 4);
     this.kernel.squaredNorms(descriptors, count, length, address);
     return address;
   }
