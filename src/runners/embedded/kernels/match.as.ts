@@ -1,6 +1,6 @@
 /**
  * Exact two-nearest-neighbour search in AssemblyScript SIMD. Up to three descriptors and norms beyond the last train
- * descriptor are read (never used), and 16 bytes after `out` are scratch: the caller reserves for them. For each query three int32 are written: the index of the
+ * descriptor are read (never used): the caller reserves for them. For each query three int32 are written: the index of the
  * nearest train descriptor (-1 when there is none), its distance and the distance of the second nearest (2^30 when there
  * is none). Among equals the lowest index wins.
  */
@@ -11,6 +11,8 @@ export function arenaStart(): usize {
 }
 
 const NONE: i32 = 1 << 30;
+/** Train descriptors searched together; a multiple of 4. 64 SIFT descriptors fill 16 KiB. */
+const TILE: i32 = 64;
 
 @inline
 function horizontalSum(v: v128): i32 {
@@ -38,33 +40,50 @@ export function nearestEuclidean(
   length: i32, out: usize,
 ): void {
   const bytes = <usize>length << 1;
-  for (let i = 0; i < queryCount; i++) {
-    const a = queries + <usize>i * bytes;
-    const queryNorm = load<i32>(queryNorms + (<usize>i << 2));
-    let best = -1;
-    let nearest = NONE;
-    let second = NONE;
-    for (let j = 0; j < trainCount; j += 4) {
-      const norms = trainNorms + (<usize>j << 2);
-      const products = fourProducts(a, trains + <usize>j * bytes, bytes);
-      const distances = i32x4.sub(i32x4.add(i32x4.splat(queryNorm), v128.load(norms)), i32x4.shl(products, 1));
-      // Seldom true once a few near ones are known.
-      if (!v128.any_true(i32x4.lt_s(distances, i32x4.splat(second)))) continue;
-      v128.store(out + <usize>queryCount * 12, distances);
-      const lanes = min(4, trainCount - j);
-      for (let lane = 0; lane < lanes; lane++) {
-        const distance = load<i32>(out + <usize>queryCount * 12 + (<usize>lane << 2));
-        if (distance < nearest) {
-          second = nearest;
-          nearest = distance;
-          best = j + lane;
-        } else if (distance < second) {
-          second = distance;
-        }
+  for (let i = 0; i < queryCount; i++) write(out, i, -1, NONE, NONE);
+  // In tiles that stay in the first-level cache, or memory bandwidth sets the pace.
+  for (let first = 0; first < trainCount; first += TILE) {
+    const last = min(first + TILE, trainCount);
+    for (let i = 0; i < queryCount; i++) {
+      const a = queries + <usize>i * bytes;
+      searchTile(a, load<i32>(queryNorms + (<usize>i << 2)), trains, trainNorms, first, last, bytes, out + <usize>i * 12);
+    }
+  }
+}
+
+/** Improves one query's entry with the train descriptors first..last - 1. */
+@inline
+function searchTile(
+  a: usize, queryNorm: i32, trains: usize, trainNorms: usize, first: i32, last: i32, bytes: usize, entry: usize,
+): void {
+  let best = load<i32>(entry);
+  let nearest = load<i32>(entry, 4);
+  let second = load<i32>(entry, 8);
+  for (let j = first; j < last; j += 4) {
+    const products = fourProducts(a, trains + <usize>j * bytes, bytes);
+    const norms = i32x4.add(i32x4.splat(queryNorm), v128.load(trainNorms + (<usize>j << 2)));
+    const distances = i32x4.sub(norms, i32x4.shl(products, 1));
+    // Few are nearer than the second nearest once some are known.
+    let lanes = i32x4.bitmask(i32x4.lt_s(distances, i32x4.splat(second)));
+    while (lanes) {
+      const lane = ctz(lanes);
+      lanes &= lanes - 1;
+      if (j + lane >= last) break;
+      const distance = lane < 2
+        ? lane ? i32x4.extract_lane(distances, 1) : i32x4.extract_lane(distances, 0)
+        : lane === 2 ? i32x4.extract_lane(distances, 2) : i32x4.extract_lane(distances, 3);
+      if (distance < nearest) {
+        second = nearest;
+        nearest = distance;
+        best = j + lane;
+      } else if (distance < second) {
+        second = distance;
       }
     }
-    write(out, i, best, nearest, second);
   }
+  store<i32>(entry, best);
+  store<i32>(entry, nearest, 4);
+  store<i32>(entry, second, 8);
 }
 
 /** Dot products of `a` with four consecutive descriptors from `b` on. */

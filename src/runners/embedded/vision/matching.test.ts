@@ -6,8 +6,8 @@ import { createRandom } from './random.js';
 describe('Matcher', () => {
   it.each(['euclidean', 'hamming'] as const)('agrees with a plain search (%s)', async (metric) => {
     const matcher = await Matcher.create();
-    const goal = randomFeatures(metric, 60, 1);
-    const current = jitter(randomFeatures(metric, 60, 1), 20);
+    const goal = randomFeatures(metric, 150, 1);
+    const current = jitter(randomFeatures(metric, 150, 1), 20);
     expect(matcher.match(goal, current)).toEqual(plainMatch(goal, current));
     expect(matcher.match(goal, current).length).toBeGreaterThan(20);
   });

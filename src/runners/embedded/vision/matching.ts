@@ -6,7 +6,6 @@ const DISTANCE_RATIO = 0.8;
 const FIELDS_PER_QUERY = 3;
 /** The kernel works on four train descriptors at a time and may read this many beyond the last. */
 const READ_AHEAD = 3;
-const SCRATCH_BYTES = 16;
 
 /** Exports of `kernels/match.as.ts`; all addresses in bytes. */
 interface MatchKernel extends KernelExports {
@@ -80,7 +79,7 @@ export class Matcher {
     const { metric, length } = trains.descriptors;
     const a = this.place(queries.descriptors);
     const b = this.place(trains.descriptors);
-    const out = this.arena.reserve(queries.count * FIELDS_PER_QUERY * 4 + SCRATCH_BYTES);
+    const out = this.arena.reserve(queries.count * FIELDS_PER_QUERY * 4);
     if (metric === 'hamming') {
       this.kernel.nearestHamming(a, queries.count, b, trains.count, length, out);
     } else {
