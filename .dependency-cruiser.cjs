@@ -82,12 +82,12 @@ module.exports = {
       name: 'modules-meet-in-composition',
       comment:
         'A feature may know the type of another feature’s part, never make or hold one: src/composition hands it over. ' +
-        'Pure domain code is free, models refer to each other, and a repository that owns a transaction takes other DAOs.',
+        'Pure domain code and presenters are free, models refer to each other, and a repository that owns a transaction takes other DAOs.',
       severity: 'error',
       from: { path: '^src/modules/([^/]+)/', pathNot: TESTS },
       to: {
         path: '^src/modules/',
-        pathNot: ['^src/modules/$1/', '\\.(domain|errors|dao|model)\\.ts$'],
+        pathNot: ['^src/modules/$1/', '\\.(domain|errors|presenter|dao|model)\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -1,10 +1,10 @@
-import type { Sequelize } from 'sequelize';
 import { loadOrCreateSigningKeys, type SigningKeys } from '../platform/auth/signing-keys.js';
 import type { Config } from '../platform/config/load-config.js';
 import { acquireDataDirectory } from '../platform/data-directory.js';
 import { connectDatabase, type DatabaseConnection } from '../platform/database/connect.js';
 import { migrateDatabase } from '../platform/database/migrate.js';
 import { defineModels, type Models } from '../platform/database/model-registry.js';
+import type { DatabaseScope } from '../platform/database/scope.js';
 import { UnitOfWork } from '../platform/database/unit-of-work.js';
 import type { EventBus } from '../platform/events/event-bus.port.js';
 import { PostgresEventBus } from '../platform/events/postgres.bus.js';
@@ -22,7 +22,7 @@ import { MIGRATIONS_DIR } from './migration.js';
 import { createRepositories, type Repositories } from './repositories.js';
 
 export interface Infrastructure {
-  sequelize: Sequelize;
+  sequelize: DatabaseScope['sequelize'];
   models: Models;
   repositories: Repositories;
   uow: UnitOfWork<Repositories>;

@@ -77,7 +77,9 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const sweep = new StorageSweepService({ store, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
   const serviceInfo = new ServiceInfoService({
-    pingDatabase: async () => void (await sequelize.query('SELECT 1')),
+    pingDatabase: async () => {
+      await sequelize.query('SELECT 1');
+    },
     shutdown,
   });
 

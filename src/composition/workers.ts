@@ -28,7 +28,9 @@ export function createScheduler({ config, services, logger }: Container): Schedu
       {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
-        run: async () => void (await services.sweep.sweep(new Date())),
+        run: async () => {
+          await services.sweep.sweep(new Date());
+        },
       },
     ],
     logger,

@@ -5,7 +5,7 @@ import { AppError, type FieldError } from '../platform/app-error.js';
 import type { Authenticator } from './authenticate.js';
 import { clientSignal } from './client-signal.js';
 import { readJson } from './read-json.js';
-import type { Route } from './route-table.js';
+import { ANSWERED, type Route } from './route-table.js';
 
 interface Options {
   authenticator: Authenticator;
@@ -41,7 +41,7 @@ async function serve(route: Route, request: Request, response: Response, authent
   const input = parseInput(descriptor, request);
   const principal = authenticator.principalOf(request);
   const answer = await route.handler(input, { principal, signal: clientSignal(request, response), request, response });
-  if (answer === undefined) return;
+  if (answer === ANSWERED) return;
   response
     .status(descriptor.success.status)
     .set(answer.headers ?? {})

@@ -131,7 +131,7 @@ function parseForm<Fields extends z.ZodObject>(
       headerPairs: 20,
       fieldNestingDepth: 0,
       fieldArrayIndexLimit: 0,
-    } as multer.Options['limits'],
+    },
   }).single(fileField);
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
@@ -140,7 +140,7 @@ function parseForm<Fields extends z.ZodObject>(
       signal.removeEventListener('abort', onAbort);
       if (signal.aborted) reject(signal.reason as Error);
       else if (error === undefined || error === null) resolve();
-      else reject(translate(error, maxBytes) as Error);
+      else reject(translate(error, maxBytes));
     });
   });
 }

@@ -24,21 +24,26 @@ export interface Answer<Body> {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers with a body that fits the contract, or `streamed` after it has answered by itself. */
+/** Answered already, by writing to the response. */
+export const ANSWERED = Symbol('answered');
+
+/** Answers with a body that fits the contract; where the contract has a file or a page, by itself. */
 export type RouteHandler<D extends RouteDescriptor> = (
   input: RouteInput<D>,
   scope: ScopeOf<D>,
-) => Promise<[RouteOutput<D>] extends [never] ? void : Answer<RouteOutput<D>>>;
+) => Promise<[RouteOutput<D>] extends [never] ? typeof ANSWERED : Answer<RouteOutput<D>>>;
+
+type UntypedHandler = (
+  input: { params: unknown; query: unknown; body: unknown },
+  scope: RequestScope,
+) => Promise<typeof ANSWERED | Answer<unknown>>;
 
 /** A row of a router's table, its types checked where it was made. */
 export interface Route {
   descriptor: RouteDescriptor;
-  handler(
-    input: { params: unknown; query: unknown; body: unknown },
-    scope: RequestScope,
-  ): Promise<void | Answer<unknown>>;
+  handler: UntypedHandler;
 }
 
 export function route<const D extends RouteDescriptor>(descriptor: D, handler: RouteHandler<D>): Route {
-  return { descriptor, handler: handler as Route['handler'] };
+  return { descriptor, handler: handler as UntypedHandler };
 }

@@ -37,7 +37,7 @@ export class WorkerHost {
     }
   }
 
-  private async handle<K extends JobKind>(kind: K, data: unknown): Promise<void> {
+  private async handle(kind: JobKind, data: unknown): Promise<void> {
     const payload = parsePayload(kind, data);
     try {
       await this.deps.handlers[kind](payload, this.shutdown.signal);

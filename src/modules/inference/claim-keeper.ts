@@ -91,7 +91,10 @@ export class ClaimKeeper {
     const startedAt = performance.now();
     try {
       const answer = await this.deps.renew(progress, log);
-      if (answer === null) return this.stop('claim-lost');
+      if (answer === null) {
+        this.stop('claim-lost');
+        return;
+      }
       this.renewedAt = startedAt;
       if (progress !== null) this.sharedProcessed = progress.processed;
       if (log) this.loggedShare = share;

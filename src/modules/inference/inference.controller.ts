@@ -5,7 +5,7 @@ import type {
   jobStatusRoute,
   submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import type { RouteHandler } from '../../http/route-table.js';
+import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
 import { presentJobStatus, presentResult } from './inference.presenter.js';
 import type { InferenceService } from './inference.service.js';
 
@@ -42,8 +42,9 @@ export class InferenceController {
     if (request.method === 'HEAD') {
       archive.stream.destroy();
       response.end();
-      return;
+      return ANSWERED;
     }
     await pipeline(archive.stream, response, { signal });
+    return ANSWERED;
   };
 }

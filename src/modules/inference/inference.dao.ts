@@ -45,7 +45,7 @@ export class JobDao extends BaseDao<JobModel> {
         status: 'RUNNING',
         attempt: literal('attempt + 1'),
         claimToken: token,
-        leaseExpiresAt: literal(`now() + interval '${Number(leaseSeconds)} seconds'`),
+        leaseExpiresAt: later(leaseSeconds, 'seconds'),
         startedAt: literal('coalesce(started_at, now())'),
       },
       { id, status: 'PENDING' },
@@ -63,7 +63,7 @@ export class JobDao extends BaseDao<JobModel> {
   ): Promise<JobRow | null> {
     return this.changeOne(
       {
-        leaseExpiresAt: literal(`now() + interval '${Number(leaseSeconds)} seconds'`),
+        leaseExpiresAt: later(leaseSeconds, 'seconds'),
         ...(progress === null ? {} : { progressProcessed: progress.processed, progressTotal: progress.total }),
       },
       { id, status: 'RUNNING', claimToken: token },
@@ -96,7 +96,7 @@ export class JobDao extends BaseDao<JobModel> {
       {
         ...UNCLAIMED,
         status: 'PENDING',
-        availableAt: literal(`now() + interval '${Number(fields.delayMs)} milliseconds'`),
+        availableAt: later(fields.delayMs, 'milliseconds'),
         progressProcessed: null,
         progressTotal: null,
         errorCode: fields.errorCode,
@@ -139,4 +139,10 @@ export class JobDao extends BaseDao<JobModel> {
     );
     return rows[0]?.get({ plain: true }) ?? null;
   }
+}
+
+/** A time from now on the database's clock. */
+function later(amount: number, unit: 'seconds' | 'milliseconds') {
+  if (!Number.isFinite(amount)) throw new RangeError(`${amount} is not a duration`);
+  return literal(`now() + interval '${amount} ${unit}'`);
 }

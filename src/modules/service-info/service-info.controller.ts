@@ -1,5 +1,5 @@
 import type { docsRoute, healthRoute, openapiRoute } from '../../contract/service.contract.js';
-import type { RouteHandler } from '../../http/route-table.js';
+import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
 import type { ServiceInfoService } from './service-info.service.js';
 
 interface Documents {
@@ -26,6 +26,6 @@ export class ServiceInfoController {
 
   readonly docs: RouteHandler<typeof docsRoute> = (_input, { response }) => {
     response.status(200).type('html').send(this.documents.docsPage);
-    return Promise.resolve();
+    return Promise.resolve(ANSWERED);
   };
 }

@@ -168,6 +168,12 @@ export const SETTINGS = define({
   REDIS_HOST: { group: 'Queue', schema: text, description: 'Redis by its parts instead of a URL.' },
   REDIS_PORT: { group: 'Queue', schema: port, default: '6379', description: 'Used with REDIS_HOST.' },
   REDIS_PASSWORD: { group: 'Queue', schema: password, secret: true, description: 'Used with REDIS_HOST.' },
+  QUEUE_PREFIX: {
+    group: 'Queue',
+    schema: z.string().regex(/^[\w-]{1,64}$/, 'use up to 64 letters, digits, - and _'),
+    default: 'infernode',
+    description: 'Start of every key on Redis: keeps installations that share one Redis apart.',
+  },
   FASTAPI_HOST: {
     group: 'Model servers',
     schema: text.refine(

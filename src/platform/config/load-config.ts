@@ -24,7 +24,7 @@ export type DatabaseConfig =
       ssl: boolean;
     };
 
-export type QueueConfig = { kind: 'postgres' } | { kind: 'redis'; url: string };
+export type QueueConfig = { kind: 'postgres' } | { kind: 'redis'; url: string; prefix: string };
 
 export interface Config {
   readonly settings: Settings;
@@ -134,13 +134,16 @@ function sslWanted(mode: string | null): boolean {
 }
 
 function queueConfig(settings: Settings): QueueConfig {
-  if (settings.REDIS_URL !== undefined) return { kind: 'redis', url: parseUrl('REDIS_URL', settings.REDIS_URL).href };
+  const prefix = settings.QUEUE_PREFIX;
+  if (settings.REDIS_URL !== undefined) {
+    return { kind: 'redis', url: parseUrl('REDIS_URL', settings.REDIS_URL).href, prefix };
+  }
   if (settings.REDIS_HOST === undefined) return { kind: 'postgres' };
   const url = new URL('redis://localhost');
   url.hostname = settings.REDIS_HOST;
   url.port = String(settings.REDIS_PORT);
   if (settings.REDIS_PASSWORD !== undefined) url.password = encodeURIComponent(settings.REDIS_PASSWORD);
-  return { kind: 'redis', url: url.href };
+  return { kind: 'redis', url: url.href, prefix };
 }
 
 function parseUrl(name: SettingName, value: string): URL {

@@ -21,17 +21,21 @@ export abstract class BaseDao<M extends Model> {
   }
 
   async insert(values: CreationAttributes<M>): Promise<Attributes<M>> {
-    const row = await this.model.create(values, { ...this.inScope, returning: true });
-    return row.get({ plain: true });
+    return plain(await this.model.create(values, { ...this.inScope, returning: true }));
   }
 
   protected async findOne(where: WhereOptions<Attributes<M>>): Promise<Attributes<M> | null> {
     const row = await this.model.findOne({ where, ...this.inScope });
-    return row?.get({ plain: true }) ?? null;
+    return row === null ? null : plain(row);
   }
 
   /** Statements that guard themselves (`UPDATE … WHERE … RETURNING`); bound parameters only, never pasted text. */
   protected async rows<Row extends object>(sql: string, bind: BindOrReplacements): Promise<Row[]> {
     return this.scope.sequelize.query<Row>(sql, { bind, type: QueryTypes.SELECT, ...this.inScope });
   }
+}
+
+/** The row without Sequelize around it; `get` itself is typed as any. */
+export function plain<M extends Model>(row: M): Attributes<M> {
+  return row.get({ plain: true }) as Attributes<M>;
 }

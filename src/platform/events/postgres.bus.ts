@@ -90,8 +90,8 @@ export class PostgresEventBus implements EventBus {
     for (let delay = RECONNECT_MIN_MS; !this.closing.signal.aborted; delay = Math.min(delay * 2, RECONNECT_MAX_MS)) {
       try {
         await this.connect();
-        if (this.closing.signal.aborted) return await this.close();
-        this.wake(null);
+        if (this.closing.signal.aborted) await this.close();
+        else this.wake(null);
         return;
       } catch (error) {
         this.logger.debug('The event connection is still away', { error });

@@ -16,6 +16,6 @@ export interface QueueBackendOptions {
 /** The queue that the configuration asks for: on Redis when there is one, else beside our tables. */
 export function createQueueBackend({ queue, database, poolSize, logger }: QueueBackendOptions): QueueBackend {
   return queue.kind === 'redis'
-    ? new RedisQueueBackend(queue.url, logger)
+    ? new RedisQueueBackend({ url: queue.url, prefix: queue.prefix, logger })
     : new PostgresQueueBackend({ database, poolSize, logger });
 }

@@ -48,7 +48,9 @@ export class PostgresQueueBackend implements QueueBackend {
     // Before the first transaction: getting ready inside one would use its connection.
     await queue.waitUntilReady();
     return {
-      add: async (jobs: readonly QueuedJob[]) => void (await queue.addBulk([...jobs])),
+      add: async (jobs: readonly QueuedJob[]) => {
+        await queue.addBulk([...jobs]);
+      },
       close: () => queue.close(),
     };
   }
@@ -78,7 +80,7 @@ class TransactionAwarePool implements PgPool {
   ) {}
 
   query<R>(text: string, parameters?: readonly unknown[]): Promise<PgQueryResult<R>> {
-    const target: PgQueryable = this.transaction.getStore() ?? (this.pool as PgQueryable);
+    const target: PgQueryable = this.transaction.getStore() ?? this.pool;
     return target.query<R>(text, parameters);
   }
 

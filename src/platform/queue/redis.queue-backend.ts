@@ -6,23 +6,29 @@ import type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from 
 /** Longest time a request waits for Redis before it is answered without it; the reconciler rings later. */
 const COMMAND_TIMEOUT_MS = 5_000;
 
+interface Options {
+  url: string;
+  /** Start of every key. */
+  prefix: string;
+  logger: Logger;
+}
+
 /** BullMQ on Redis. Jobs are added after the commit of their rows. */
 export class RedisQueueBackend implements QueueBackend {
   readonly withinTransaction = null;
   private readonly connections: Redis[] = [];
 
-  constructor(
-    private readonly url: string,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly options: Options) {}
 
   createQueue(name: string): Promise<JobQueue> {
     // Producers fail fast; they are not to hang with the request.
     const connection = this.connect({ commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 });
-    const queue = new Queue(name, { connection });
-    queue.on('error', (error) => this.logger.warn('The queue has trouble', { queue: name, error }));
+    const queue = new Queue(name, { connection, prefix: this.options.prefix });
+    queue.on('error', (error) => this.options.logger.warn('The queue has trouble', { queue: name, error }));
     return Promise.resolve({
-      add: async (jobs: readonly QueuedJob[]) => void (await queue.addBulk([...jobs])),
+      add: async (jobs: readonly QueuedJob[]) => {
+        await queue.addBulk([...jobs]);
+      },
       close: () => queue.close(),
     });
   }
@@ -30,8 +36,10 @@ export class RedisQueueBackend implements QueueBackend {
   createWorker(name: string, processor: JobProcessor, { concurrency }: { concurrency: number }): JobWorker {
     // BullMQ asks for null here: a worker waits for Redis as long as it takes.
     const connection = this.connect({ maxRetriesPerRequest: null });
-    const worker = new Worker(name, processor, { connection, concurrency });
-    worker.on('error', (error) => this.logger.warn('The worker has trouble with its queue', { queue: name, error }));
+    const worker = new Worker(name, processor, { connection, concurrency, prefix: this.options.prefix });
+    worker.on('error', (error) =>
+      this.options.logger.warn('The worker has trouble with its queue', { queue: name, error }),
+    );
     return { close: () => worker.close() };
   }
 
@@ -40,8 +48,11 @@ export class RedisQueueBackend implements QueueBackend {
   }
 
   private connect(options: { commandTimeout?: number; maxRetriesPerRequest: number | null }): Redis {
-    const connection = new Redis(this.url, { ...options, retryStrategy: (attempt) => Math.min(attempt * 100, 3_000) });
-    connection.on('error', (error) => this.logger.warn('Redis has trouble', { error }));
+    const connection = new Redis(this.options.url, {
+      ...options,
+      retryStrategy: (attempt) => Math.min(attempt * 100, 3_000),
+    });
+    connection.on('error', (error) => this.options.logger.warn('Redis has trouble', { error }));
     this.connections.push(connection);
     return connection;
   }
