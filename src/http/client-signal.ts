@@ -12,6 +12,7 @@ export function clientSignal(request: Request, response: Response): AbortSignal 
   const known = signals.get(request);
   if (known !== undefined) return known;
   const controller = new AbortController();
+  if (response.destroyed && !response.writableFinished) controller.abort(new ClientGoneError('The client has gone.'));
   response.once('close', () => {
     if (!response.writableFinished) controller.abort(new ClientGoneError('The client has gone.'));
   });

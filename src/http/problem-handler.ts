@@ -6,7 +6,7 @@ import { currentContext } from '../platform/context.js';
 import { isDatabaseUnavailable } from '../platform/database/database-errors.js';
 import type { Logger } from '../platform/logging/logger.js';
 import { ObjectTooLargeError, StorageFullError } from '../platform/storage/object-store.port.js';
-import { ClientGoneError } from './client-signal.js';
+import { clientSignal } from './client-signal.js';
 
 export const unknownRoute: RequestHandler = (request) => {
   throw new AppError('route-not-found', `There is no ${request.method} ${request.path}.`);
@@ -15,6 +15,12 @@ export const unknownRoute: RequestHandler = (request) => {
 /** The only place that answers with an error: one format, no stack, no cause. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (thrown: unknown, request, response, _next) => {
+    if (clientSignal(request, response).aborted) {
+      // Nobody is there to be told, and nothing of ours is broken.
+      logger.info('The client left before its answer', { method: request.method, path: request.path, error: thrown });
+      response.destroy();
+      return;
+    }
     const error = toAppError(thrown);
     const details = { method: request.method, path: request.path, code: error.code, status: error.status };
     if (error.status >= 500) logger.error('Request failed', { ...details, error: thrown });
@@ -56,7 +62,6 @@ function toAppError(thrown: unknown): AppError {
   if (thrown instanceof StorageFullError)
     return new AppError('storage-full', 'There is no room for this right now.', cause);
   if (thrown instanceof ObjectTooLargeError) return new AppError('payload-too-large', thrown.message, cause);
-  if (thrown instanceof ClientGoneError) return new AppError('malformed-request', 'The request ended early.', cause);
   if (isDatabaseUnavailable(thrown)) {
     return new AppError('service-unavailable', 'The database does not answer; please try again.', cause);
   }

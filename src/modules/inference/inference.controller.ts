@@ -28,10 +28,7 @@ export class InferenceController {
     body: { results: presentResult(await this.inference.result(principal.userId, params.id)) },
   });
 
-  readonly archive: RouteHandler<typeof jobArchiveRoute> = async (
-    { params },
-    { principal, request, response, signal },
-  ) => {
+  readonly archive: RouteHandler<typeof jobArchiveRoute> = async ({ params }, { principal, request, response }) => {
     const archive = await this.inference.archive(principal.userId, params.id);
     response.status(200).set({
       'Content-Type': 'application/zip',
@@ -44,7 +41,7 @@ export class InferenceController {
       response.end();
       return ANSWERED;
     }
-    await pipeline(archive.stream, response, { signal });
+    await pipeline(archive.stream, response);
     return ANSWERED;
   };
 }
