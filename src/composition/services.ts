@@ -11,6 +11,7 @@ import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
 import type { Config } from '../platform/config/load-config.js';
 import type { Logger } from '../platform/logging/logger.js';
+import { Permits } from '../platform/permits.js';
 import type { Runner } from '../runners/runner.port.js';
 import type { Infrastructure } from './infrastructure.js';
 
@@ -45,6 +46,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     repositories,
     store,
     decoder,
+    probes: new Permits(os.availableParallelism()),
     framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,
   });
   const inference = new InferenceService({

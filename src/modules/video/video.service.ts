@@ -7,6 +7,7 @@ import {
   type MediaProblem,
   type VideoDecoder,
 } from '../../platform/media/video-decoder.port.js';
+import type { Permits } from '../../platform/permits.js';
 import type { ObjectStore, StagedObject } from '../../platform/storage/object-store.port.js';
 import type { ProblemCode } from '../../contract/problem.contract.js';
 import type { AccountRepository } from '../account/account.repository.js';
@@ -28,6 +29,8 @@ interface Deps {
   repositories: Repositories;
   store: ObjectStore;
   decoder: VideoDecoder;
+  /** Each probe is a process that keeps a core busy: further ones wait for their turn. */
+  probes: Permits;
   framesPerCredit: number;
 }
 
@@ -110,6 +113,7 @@ export class VideoService {
 
   private async probe(content: StagedObject, signal: AbortSignal) {
     if (content.bytes === 0) throw new AppError('unsupported-video', 'The file is empty.');
+    const release = await this.deps.probes.acquire(signal);
     try {
       return await this.deps.decoder.probe(content.path, { signal });
     } catch (error) {

@@ -14,7 +14,7 @@ import {
 } from '../runner.port.js';
 import { unfinishedArchivePath } from './archive/result-archive.js';
 import { EngineHandle } from './engine-handle.js';
-import { Permits } from './permits.js';
+import { Permits } from '../../platform/permits.js';
 
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
 /** The memory of a WebAssembly module can grow but never shrink; a fresh process starts small again. */
