@@ -126,6 +126,8 @@ export class VideoService {
         });
       }
       throw error;
+    } finally {
+      release();
     }
   }
 }
