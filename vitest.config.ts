@@ -1,10 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start the application in this process; they share one PostgreSQL. */
+const APPLICATION = ['tests/api/**/*.test.ts', 'tests/races/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: { name: 'parts', include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], exclude: APPLICATION },
+      },
+      {
+        extends: true,
+        test: { name: 'application', include: APPLICATION, globalSetup: ['tests/support/global-setup.ts'] },
+      },
+    ],
   },
 });

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { inject } from 'vitest';
+import { createContainer, type Container } from '../../src/composition/container.js';
+import { loadConfig, type Config } from '../../src/platform/config/load-config.js';
+import type { DatabaseConnection } from '../../src/platform/database/connect.js';
+import type { Logger } from '../../src/platform/logging/logger.js';
+import { startHttp, startScheduler, startWorker } from '../../src/processes/start-parts.js';
+import type { Runner } from '../../src/runners/runner.port.js';
+import { ApiClient } from './api-client.js';
+import { childProcesses } from './child-processes.js';
+import { createScriptedRunner } from './scripted.runner.js';
+import { silentLogger } from './silent-logger.js';
+import { createTestDatabase, databaseUrl, dropTestDatabase, query } from './test-database.js';
+import { until } from './wait.js';
+
+type Part = 'http' | 'worker' | 'scheduler';
+
+interface AppOptions {
+  /** Default: all three. */
+  parts?: readonly Part[];
+  /** Default: a scripted one that computes nothing. `embedded`: the real engine. */
+  runner?: Runner | 'embedded';
+  /** On top of those for tests, as they would stand in the environment. */
+  settings?: Record<string, string>;
+  /** Works on the database, files, keys and queue of this app, as a second process of one installation would. */
+  beside?: App;
+  logger?: Logger;
+}
+
+/** The real application in this process. */
+export interface App {
+  /** Without a slash at its end. Only with the part `http`. */
+  readonly baseUrl: string;
+  readonly container: Container;
+  readonly config: Config;
+  client(token?: string): ApiClient;
+  /** One statement on the app's database. */
+  sql<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The two parts of a crash that a test needs: takes nothing more in, writes nothing more. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+/** What several apps of one installation share. */
+interface Premises {
+  database: DatabaseConnection;
+  folder: string;
+  queuePrefix: string;
+}
+
+const premisesOf = new WeakMap<App, Premises>();
+
+/**
+ * Starts the application as `infernode all` would, on a database, a folder and a queue of its own. `stop` ends it,
+ * removes all three (unless it runs beside another), and rejects when a child process is left over.
+ */
+export async function startApp(options: AppOptions = {}): Promise<App> {
+  const childrenBefore = new Set(await childProcesses());
+  const shared = options.beside === undefined ? undefined : premisesOf.get(options.beside);
+  const premises = shared ?? (await createPremises());
+  const release = shared === undefined ? () => removePremises(premises) : () => Promise.resolve();
+  try {
+    const config = loadConfig({ env: environment(premises, options), cwd: premises.folder, readDotenv: false });
+    const container = await createContainer(config, options.logger ?? silentLogger, runnerOverride(options.runner));
+    const port = await startParts(container, options.parts ?? ['http', 'worker', 'scheduler']);
+    const app = toApp({ container, config, port, premises, release, childrenBefore });
+    premisesOf.set(app, premises);
+    return app;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function createPremises(): Promise<Premises> {
+  const database = await createTestDatabase(inject('databaseServer'), inject('templateDatabase'));
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'infernode-app-'));
+  return { database, folder, queuePrefix: `test-${randomUUID()}` };
+}
+
+async function removePremises({ database, folder, queuePrefix }: Premises): Promise<void> {
+  await dropTestDatabase(inject('databaseServer'), database.database);
+  await rm(folder, { recursive: true, force: true });
+  const redisUrl = inject('redisUrl');
+  if (redisUrl !== null) await removeKeys(redisUrl, queuePrefix);
+}
+
+async function removeKeys(redisUrl: string, prefix: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  try {
+    for await (const keys of redis.scanStream({ match: `${prefix}:*` }) as AsyncIterable<string[]>) {
+      if (keys.length > 0) await redis.unlink(...keys);
+    }
+  } finally {
+    await redis.quit();
+  }
+}
+
+function environment({ database, folder, queuePrefix }: Premises, { settings = {} }: AppOptions) {
+  const redisUrl = inject('redisUrl');
+  return {
+    NODE_ENV: 'test',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATABASE_URL: databaseUrl(database),
+    DB_POOL_SIZE: '6',
+    DATA_DIR: path.join(folder, 'data'),
+    JWT_PRIVATE_KEY_PATH: path.join(folder, 'keys', 'private.key'),
+    JWT_PUBLIC_KEY_PATH: path.join(folder, 'keys', 'public.key'),
+    BCRYPT_COST: '4',
+    AUTH_RATE_LIMIT: '10000',
+    JOB_LEASE: '2s',
+    JOB_BACKOFF: '1s',
+    RECONCILE_INTERVAL: '1s',
+    SHUTDOWN_TIMEOUT: '3s',
+    ENGINE_PROCESSES: '1',
+    WORKER_CONCURRENCY: '4',
+    ...(redisUrl === null ? {} : { REDIS_URL: redisUrl, QUEUE_PREFIX: queuePrefix }),
+    ...settings,
+  };
+}
+
+function runnerOverride(runner: AppOptions['runner']): { runner?: Runner } {
+  if (runner === 'embedded') return {};
+  return { runner: runner ?? createScriptedRunner({ behaviour: {} }) };
+}
+
+async function startParts(container: Container, parts: readonly Part[]): Promise<number> {
+  try {
+    if (parts.includes('worker')) startWorker(container);
+    if (parts.includes('scheduler')) startScheduler(container);
+    return parts.includes('http') ? await startHttp(container) : 0;
+  } catch (error) {
+    await container.lifecycle.stop();
+    throw error;
+  }
+}
+
+interface Started {
+  container: Container;
+  config: Config;
+  /** 0 without the part `http`. */
+  port: number;
+  premises: Premises;
+  release(): Promise<void>;
+  childrenBefore: ReadonlySet<number>;
+}
+
+function toApp({ container, config, port, premises, release, childrenBefore }: Started): App {
+  const baseUrl = `http://127.0.0.1:${port}`;
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    try {
+      await container.lifecycle.stop();
+      await until(async () => (await childProcesses()).every((pid) => childrenBefore.has(pid)), {
+        deadline: 5_000,
+        what: 'the end of every child process of the app',
+      });
+    } finally {
+      await release();
+    }
+  };
+  return {
+    baseUrl,
+    container,
+    config,
+    client: (token) => new ApiClient(baseUrl, token),
+    sql: (statement, values) => query(premises.database, statement, values),
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
