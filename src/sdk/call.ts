@@ -1,0 +1,118 @@
+import type { IncomingMessage } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
+import type { RouteDescriptor } from '../contract/route.contract.js';
+import { ApiError, UnexpectedAnswerError } from './api-error.js';
+import { exchange, type OutgoingBody } from './exchange.js';
+import { openMultipart, type UploadFile } from './multipart.js';
+import type { AnswerOf, RequestParts } from './route-types.js';
+
+export interface Connection {
+  readonly baseUrl: string;
+  readonly token?: string;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Longest silence on the connection, in milliseconds. Default: one minute, for uploads 15 minutes. */
+  timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 60_000;
+/** After its last byte the server reads the whole video to count its frames before it answers. */
+const UPLOAD_TIMEOUT_MS = 15 * 60_000;
+
+/** Calls a route that answers with JSON. */
+export async function call<D extends RouteDescriptor>(
+  connection: Connection,
+  route: D,
+  parts: RequestParts,
+  options: CallOptions = {},
+): Promise<AnswerOf<D>> {
+  return parseAnswer(route, await callForText(connection, route, parts, options));
+}
+
+export async function callForText(
+  connection: Connection,
+  route: RouteDescriptor,
+  parts: RequestParts,
+  options: CallOptions = {},
+): Promise<string> {
+  return readText(await openAnswer(connection, route, parts, options));
+}
+
+/** Calls a route and hands over its answer unread; every problem has been thrown by then. */
+export function openAnswer(
+  connection: Connection,
+  route: RouteDescriptor,
+  parts: RequestParts,
+  options: CallOptions,
+): Promise<IncomingMessage> {
+  return send(connection, route, parts, options, parts.body === undefined ? undefined : jsonBody(parts.body));
+}
+
+/** Calls a route that takes a multipart form with one file. */
+export async function upload<D extends RouteDescriptor>(
+  connection: Connection,
+  route: D,
+  { params, fields, file }: { params: Record<string, string>; fields: Record<string, string>; file: UploadFile },
+  options: CallOptions & { onProgress?(sentBytes: number, totalBytes: number): void } = {},
+): Promise<AnswerOf<D>> {
+  const form = route.request?.multipart;
+  if (form === undefined) throw new TypeError(`${route.operationId} takes no file`);
+  const body = await openMultipart(fields, form.file, file, options.onProgress);
+  try {
+    const answer = await send(connection, route, { params }, { timeoutMs: UPLOAD_TIMEOUT_MS, ...options }, body);
+    return parseAnswer(route, await readText(answer));
+  } finally {
+    await body.close();
+  }
+}
+
+async function send(
+  { baseUrl, token }: Connection,
+  route: RouteDescriptor,
+  parts: RequestParts,
+  { signal, timeoutMs = TIMEOUT_MS }: CallOptions,
+  body: OutgoingBody | undefined,
+): Promise<IncomingMessage> {
+  const answer = await exchange({
+    method: route.method.toUpperCase(),
+    url: addressOf(baseUrl, route, parts),
+    headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+    body,
+    signal,
+    timeoutMs,
+  });
+  if (answer.statusCode === route.success.status) return answer;
+  throw ApiError.of(route.operationId, answer, await readText(answer));
+}
+
+function addressOf(baseUrl: string, { path }: RouteDescriptor, { params = {}, query = {} }: RequestParts): URL {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name]));
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/api${filled}`);
+  for (const [name, value] of Object.entries(query)) {
+    for (const single of Array.isArray(value) ? value : [value]) {
+      if (single !== undefined) url.searchParams.append(name, String(single));
+    }
+  }
+  return url;
+}
+
+function jsonBody(value: object): OutgoingBody {
+  const bytes = Buffer.from(JSON.stringify(value), 'utf8');
+  return { contentType: 'application/json', contentLength: bytes.length, chunks: () => [bytes] };
+}
+
+function parseAnswer<D extends RouteDescriptor>(route: D, text: string): AnswerOf<D> {
+  const { answer } = route.success;
+  if (!('schema' in answer)) throw new TypeError(`${route.operationId} does not answer with JSON`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UnexpectedAnswerError(`${route.operationId}: the answer is not JSON`, { cause: error });
+  }
+  const result = answer.schema.safeParse(value);
+  if (result.success) return result.data as AnswerOf<D>;
+  throw new UnexpectedAnswerError(`${route.operationId}: the answer breaks the contract`, { cause: result.error });
+}

@@ -1,0 +1,138 @@
+import { creditsRoute, loginRoute, registerRoute } from '../contract/account.contract.js';
+import {
+  createDatasetRoute,
+  deleteDatasetRoute,
+  getDatasetRoute,
+  listDatasetsRoute,
+  updateDatasetRoute,
+  uploadVideoRoute,
+} from '../contract/dataset.contract.js';
+import {
+  jobArchiveRoute,
+  jobResultRoute,
+  jobStatusRoute,
+  submitInferenceRoute,
+} from '../contract/inference.contract.js';
+import { docsRoute, healthRoute, openapiRoute } from '../contract/service.contract.js';
+import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
+import { followEvents, type FollowOptions } from './follow-events.js';
+import { saveAnswer, type SaveOptions, type SavedFile } from './save-answer.js';
+import type { UploadFile } from './multipart.js';
+import type { BodyOf, FieldsOf, QueryOf } from './route-types.js';
+
+export interface ClientOptions {
+  /** Scheme, host and port, as `http://localhost:3000`; a path is kept in front of `/api`. */
+  baseUrl: string;
+  /** What `login` gave; routes that need none work without. */
+  token?: string;
+}
+
+export interface UploadOptions extends CallOptions {
+  /** Bytes of the file that are on their way, and its size. */
+  onProgress?(sentBytes: number, totalBytes: number): void;
+}
+
+export function createClient(options: ClientOptions): Client {
+  return new Client({ baseUrl: options.baseUrl, ...(options.token === undefined ? {} : { token: options.token }) });
+}
+
+/**
+ * The API, one method per route under its operation id. Types come from the route descriptors, and every answer is
+ * checked against its own.
+ *
+ * @throws ApiError from every method when the server refuses; UnexpectedAnswerError when an answer breaks the contract;
+ *   the socket's error when there is no answer; the signal's reason when it fires
+ */
+export class Client {
+  constructor(private readonly connection: Connection) {}
+
+  /** The same server with a user. */
+  withToken(token: string): Client {
+    return new Client({ ...this.connection, token });
+  }
+
+  register(body: BodyOf<typeof registerRoute>, options?: CallOptions) {
+    return call(this.connection, registerRoute, { body }, options);
+  }
+
+  login(body: BodyOf<typeof loginRoute>, options?: CallOptions) {
+    return call(this.connection, loginRoute, { body }, options);
+  }
+
+  getCredits(options?: CallOptions) {
+    return call(this.connection, creditsRoute, {}, options);
+  }
+
+  createDataset(body: BodyOf<typeof createDatasetRoute>, options?: CallOptions) {
+    return call(this.connection, createDatasetRoute, { body }, options);
+  }
+
+  /** Tags in the query and tags in the body mean the same; the query travels through more proxies. */
+  listDatasets(
+    filter: { query?: QueryOf<typeof listDatasetsRoute>; body?: BodyOf<typeof listDatasetsRoute> } = {},
+    options?: CallOptions,
+  ) {
+    return call(this.connection, listDatasetsRoute, filter, options);
+  }
+
+  getDataset(id: string, options?: CallOptions) {
+    return call(this.connection, getDatasetRoute, { params: { id } }, options);
+  }
+
+  updateDataset(id: string, body: BodyOf<typeof updateDatasetRoute>, options?: CallOptions) {
+    return call(this.connection, updateDatasetRoute, { params: { id }, body }, options);
+  }
+
+  deleteDataset(id: string, options?: CallOptions) {
+    return call(this.connection, deleteDatasetRoute, { params: { id } }, options);
+  }
+
+  /** Streams the file from the disk: its size does not matter to memory. */
+  uploadVideo(
+    datasetId: string,
+    { file, ...fields }: FieldsOf<typeof uploadVideoRoute> & { file: UploadFile },
+    options?: UploadOptions,
+  ) {
+    return upload(this.connection, uploadVideoRoute, { params: { id: datasetId }, fields, file }, options);
+  }
+
+  submitInference(body: BodyOf<typeof submitInferenceRoute>, options?: CallOptions) {
+    return call(this.connection, submitInferenceRoute, { body }, options);
+  }
+
+  getJobStatus(id: string, options?: CallOptions) {
+    return call(this.connection, jobStatusRoute, { params: { id } }, options);
+  }
+
+  getJobResult(id: string, options?: CallOptions) {
+    return call(this.connection, jobResultRoute, { params: { id } }, options);
+  }
+
+  /** Streams the ZIP to `path`, which appears complete or not at all. */
+  async getJobArchive(id: string, path: string, options: SaveOptions = {}): Promise<SavedFile> {
+    const answer = await openAnswer(this.connection, jobArchiveRoute, { params: { id } }, options);
+    return saveAnswer(answer, path, options);
+  }
+
+  getHealth(options?: CallOptions) {
+    return call(this.connection, healthRoute, {}, options);
+  }
+
+  getOpenApi(options?: CallOptions) {
+    return call(this.connection, openapiRoute, {}, options);
+  }
+
+  /** The page of Swagger UI, as HTML. */
+  getDocs(options?: CallOptions): Promise<string> {
+    return callForText(this.connection, docsRoute, {}, options);
+  }
+
+  /** Follows the user's event log until the signal fires; see {@link followEvents}. */
+  followEvents({
+    token = this.connection.token,
+    ...options
+  }: Omit<FollowOptions, 'baseUrl' | 'token'> & { token?: string }) {
+    if (token === undefined) throw new TypeError('Events belong to a user: give a token.');
+    return followEvents({ ...options, token, baseUrl: this.connection.baseUrl });
+  }
+}
