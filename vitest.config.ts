@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that start the application in this process; they share one PostgreSQL. */
-const APPLICATION = ['tests/api/**/*.test.ts', 'tests/races/**/*.test.ts'];
+/** Tests of the whole application, in this process or as processes of its own; they share one PostgreSQL. */
+const APPLICATION = ['tests/api/**/*.test.ts', 'tests/races/**/*.test.ts', 'tests/e2e/**/*.test.ts'];
 
 export default defineConfig({
   test: {

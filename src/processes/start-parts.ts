@@ -37,6 +37,7 @@ export function startScheduler(container: Container): void {
   const scheduler = createScheduler(container);
   scheduler.start();
   container.lifecycle.register('intake', 'scheduler', () => scheduler.stop());
+  container.logger.info('Scheduling', { everySeconds: container.config.settings.RECONCILE_INTERVAL });
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {
