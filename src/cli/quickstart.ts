@@ -124,8 +124,9 @@ async function tourAndStay(server: ServerProcess, setting: Setting): Promise<num
   return 0;
 }
 
-/** The server would notice too, but only after a while, and its message knows nothing of a quickstart. */
+/** The server would notice too, but its message could not say what to do. Servers with a shared database share the folder. */
 async function refuseBusyDataDirectory(config: Config): Promise<void> {
+  if (config.database.kind !== 'embedded') return;
   try {
     const directory = await acquireDataDirectory(config.dataDir, { owner: 'quickstart' });
     await directory.release();

@@ -24,10 +24,13 @@ export interface OutgoingRequest {
  */
 export function exchange({ method, url, headers, body, signal, timeoutMs }: OutgoingRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { request } = url.protocol === 'https:' ? https : http;
+    const { request, Agent } = url.protocol === 'https:' ? https : http;
+    // A server told to close would do so upon its answer, and cut off what of the file is still coming: that resets the
+    // connection before the answer is read. So it is asked to stay, and the connection ends here.
+    const agent = new Agent({ keepAlive: true });
     const outgoing = request(url, {
       method,
-      agent: false,
+      agent,
       timeout: timeoutMs,
       headers: {
         ...headers,
@@ -39,6 +42,7 @@ export function exchange({ method, url, headers, body, signal, timeoutMs }: Outg
     signal?.addEventListener('abort', onAbort, { once: true });
     outgoing.once('close', () => {
       over.abort();
+      agent.destroy();
       signal?.removeEventListener('abort', onAbort);
     });
     outgoing.once('timeout', () => {
