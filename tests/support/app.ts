@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { createContainer, type Container } from '../../src/composition/container.js';
 import { loadConfig, type Config } from '../../src/platform/config/load-config.js';
-import type { DatabaseConnection } from '../../src/platform/database/connect.js';
+import { QUEUE_SCHEMA, type DatabaseConnection } from '../../src/platform/database/connect.js';
 import type { Logger } from '../../src/platform/logging/logger.js';
 import { startHttp, startScheduler, startWorker } from '../../src/processes/start-parts.js';
 import type { Runner } from '../../src/runners/runner.port.js';
@@ -174,4 +174,15 @@ function toApp({ container, config, port, premises, release, childrenBefore }: S
       return stopping;
     },
   };
+}
+
+/** What a restored backup or an emptied Redis does: every entry of the queue is gone, the rows are there. */
+export async function loseQueue(app: App): Promise<void> {
+  const redisUrl = inject('redisUrl');
+  if (redisUrl !== null) {
+    const { queuePrefix } = premisesOf.get(app) as Premises;
+    await removeKeys(redisUrl, queuePrefix);
+    return;
+  }
+  await app.sql(`DELETE FROM ${QUEUE_SCHEMA}.job`);
 }

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { ApiClient } from './api-client.js';
 import type { App } from './app.js';
 
-/** 20 frames, small. */
+/** 25 frames of 96 × 64. */
 export const SMALL_VIDEO = fixture('media/h264.mp4');
-export const SMALL_VIDEO_FRAMES = 20;
+export const SMALL_VIDEO_FRAMES = 25;
 /** A textured scene: the real engine finds keypoints in it. */
 export const TEXTURED_VIDEO = fixture('golden/dev-a-translate-xy/goal.mp4');
 

@@ -14,6 +14,15 @@ export class CreditRepository {
   }
 
   /**
+   * For a price of several entries: refuses with the whole of it, before the first is booked. `book` still decides.
+   * @throws AppError insufficient-credits
+   */
+  async requireBalance(userId: string, amount: number): Promise<void> {
+    const held = (await this.users.findCredit(userId)) ?? 0;
+    if (held < amount) throw insufficientCredits(amount, held);
+  }
+
+  /**
    * Books one entry and returns the new balance.
    * @throws AppError insufficient-credits when the balance would fall below zero
    */

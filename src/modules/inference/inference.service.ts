@@ -85,6 +85,7 @@ export class InferenceService {
       const videos = selectRange(await repositories.videos.listOf(datasetId), submission.range);
       const pairs = pairVideos(videos);
       pairs.forEach((pair) => checkFrames(pair, parameters));
+      await repositories.credits.requireBalance(userId, cost * pairs.length);
 
       const jobs: Job[] = [];
       for (const { goal, current } of pairs) {
