@@ -8,6 +8,7 @@ const HEADERS_TIMEOUT_MS = 30_000;
 /** An upload may take its time as long as it moves; what does not move is ended by the upload itself. */
 const REQUEST_TIMEOUT_MS = 6 * 3600 * 1000;
 const KEEP_ALIVE_MS = 10_000;
+const IDLE_CHECK_MS = 100;
 
 /** Listens for requests and sockets. @returns the port, which the system chose if the setting was 0 */
 export async function startHttp(container: Container): Promise<number> {
@@ -20,7 +21,8 @@ export async function startHttp(container: Container): Promise<number> {
   const gateway = createGateway(container);
   gateway.attach(server);
   const port = await listen(server, config.settings.PORT, config.settings.HOST);
-  lifecycle.register('intake', 'http server', () => closeServer(server));
+  const drainMs = (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3;
+  lifecycle.register('intake', 'http server', () => closeServer(server, drainMs));
   lifecycle.register('intake', 'websocket gateway', () => gateway.close());
   logger.info('Listening', { port });
   return port;
@@ -50,10 +52,18 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-/** Takes no new connection; running requests get to their end, idle ones are closed. */
-function closeServer(server: Server): Promise<void> {
+/** Takes no new connection; running requests may get to their end for a while, then they are cut off. */
+function closeServer(server: Server, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.close((error) => (error === undefined ? resolve() : reject(error)));
+    // A connection that has had its answer is kept for the next request, also now.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    server.close((error) => {
+      clearInterval(idle);
+      clearTimeout(cut);
+      if (error === undefined) resolve();
+      else reject(error);
+    });
     server.closeIdleConnections();
   });
 }
