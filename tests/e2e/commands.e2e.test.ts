@@ -1,0 +1,98 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { ApiUser } from './support/api-user.js';
+import { withInstallation } from './support/installation.js';
+
+const KEYS = fileURLToPath(new URL('../../src/cli/keys.ts', import.meta.url));
+/** sysexits.h: EX_CONFIG. */
+const EXIT_CONFIG = 78;
+const TEST_MS = 120_000;
+
+describe('a configuration that cannot be', () => {
+  it(
+    'each mistake is one clear line, and nothing is started',
+    () =>
+      withInstallation({ database: 'embedded' }, async (installation) => {
+        const refusals: { settings: Record<string, string>; line: string | RegExp }[] = [
+          { settings: { PORT: 'eighty' }, line: 'infernode: PORT: must be a whole number (is "eighty")' },
+          { settings: { PORT: '70000' }, line: /^infernode: PORT: .*65535.* \(is "70000"\)$/ },
+          { settings: { DATABASE_URL: 'mysql://db/x' }, line: /^infernode: DATABASE_URL: must start with postgres/ },
+        ];
+        for (const { settings, line } of refusals) {
+          const { code, stdout, stderr } = await installation.run(['all'], settings);
+          expect({ code, stdout, lines: linesOf(stderr) }).toEqual({
+            code: EXIT_CONFIG,
+            stdout: '',
+            lines: [typeof line === 'string' ? line : (expect.stringMatching(line) as string)],
+          });
+        }
+        for (const role of ['api', 'worker', 'scheduler']) {
+          const { code, stderr } = await installation.run([role]);
+          expect(code).toBe(EXIT_CONFIG);
+          expect(linesOf(stderr)).toEqual([
+            `infernode: the role ${role} needs a database that several processes share: set DATABASE_URL (or run "infernode all")`,
+          ]);
+        }
+        expect(await installation.processes()).toEqual([]);
+      }),
+    TEST_MS,
+  );
+
+  it(
+    'an unknown name in .env is named, with the one that was meant',
+    () =>
+      withInstallation({ database: 'embedded' }, async (installation) => {
+        await writeFile(path.join(installation.folder, '.env'), 'JOB_LEESE=10s\nPORT=0\n');
+        const { code, stderr } = await installation.run(['all']);
+        expect(code).toBe(EXIT_CONFIG);
+        expect(linesOf(stderr)).toEqual([
+          'infernode: JOB_LEESE: there is no such setting (in .env); did you mean JOB_LEASE?',
+        ]);
+      }),
+    TEST_MS,
+  );
+});
+
+describe('the command for keys', () => {
+  it(
+    'makes a pair once and never touches one that is there',
+    () =>
+      withInstallation({ database: 'embedded' }, async (installation) => {
+        const file = path.join(installation.folder, 'keys/private.key');
+        expect((await installation.run([], {}, KEYS)).code).toBe(0);
+        const key = await readFile(file, 'utf8');
+        const again = await installation.run([], {}, KEYS);
+        expect(again.code).toBe(1);
+        expect(linesOf(again.stderr)).toEqual([`infernode: ${file} exists; it is not overwritten.`]);
+        expect(await readFile(file, 'utf8')).toBe(key);
+      }),
+    TEST_MS,
+  );
+});
+
+describe('infernode migrate', () => {
+  it(
+    'works on its own, next to the running server, and again',
+    () =>
+      withInstallation({}, async (installation) => {
+        await expectMigrated(installation.run(['migrate']));
+        await installation.expectNoProcesses();
+        const server = await installation.start();
+        const user = await ApiUser.register(server.baseUrl);
+        await expectMigrated(installation.run(['migrate']));
+        expect(await user.credits()).toBe(100);
+      }),
+    TEST_MS,
+  );
+});
+
+async function expectMigrated(command: Promise<{ code: number | null; stdout: string }>): Promise<void> {
+  const { code, stdout } = await command;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'The database is up to date.\n' });
+}
+
+function linesOf(text: string): string[] {
+  return text.trimEnd().split('\n');
+}
