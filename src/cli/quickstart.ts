@@ -141,14 +141,13 @@ async function refuseBusyDataDirectory(config: Config): Promise<void> {
 /** @returns whether it ended by itself, in time, with 0 */
 async function stopServer(server: ServerProcess, config: Config, terminal: Terminal): Promise<boolean> {
   terminal.line();
+  terminal.line('Stopping the server …');
   const start = performance.now();
   const exit = await server.stop(config.settings.SHUTDOWN_TIMEOUT * 1000 + STOP_GRACE_MS);
   const seconds = formatSeconds((performance.now() - start) / 1000);
   const isClean = exit.code === 0;
   terminal.line(
-    isClean
-      ? `The server has stopped (${seconds}).`
-      : terminal.red(`The server did not stop cleanly (${describeExit(exit)}).`),
+    isClean ? `It has stopped (${seconds}).` : terminal.red(`It did not stop cleanly (${describeExit(exit)}).`),
   );
   return isClean;
 }
@@ -173,7 +172,7 @@ function explainWhatNow(
 function describeFailure(error: unknown, terminal: Terminal): void {
   terminal.line();
   if (error instanceof InterruptedError) {
-    terminal.line(`Stopping (${error.message}).`);
+    terminal.line(`Interrupted (${error.message}).`);
     return;
   }
   terminal.line(terminal.red(error instanceof Error ? error.message : String(error)));
