@@ -26,7 +26,7 @@ interface AppOptions {
   runner?: Runner | 'embedded';
   /** On top of those for tests, as they would stand in the environment. */
   settings?: Record<string, string>;
-  /** Works on the database, files, keys and queue of this app, as a second process of one installation would. */
+  /** Works on the database, files and queue of this app, as a second process of one installation would. */
   beside?: App;
   logger?: Logger;
 }
@@ -40,7 +40,7 @@ export interface App {
   client(token?: string): ApiClient;
   /** One statement on the app's database. */
   sql<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** The two parts of a crash that a test needs: takes nothing more in, writes nothing more. Safe to call again. */
+  /** Ends the app in order and removes what is its own. Safe to call again: same promise. */
   stop(): Promise<void>;
 }
 
@@ -108,8 +108,8 @@ function environment({ database, folder, queuePrefix }: Premises, { settings = {
     DATABASE_URL: databaseUrl(database),
     DB_POOL_SIZE: '6',
     DATA_DIR: path.join(folder, 'data'),
-    JWT_PRIVATE_KEY_PATH: path.join(folder, 'keys', 'private.key'),
-    JWT_PUBLIC_KEY_PATH: path.join(folder, 'keys', 'public.key'),
+    JWT_PRIVATE_KEY_PATH: inject('signingKeys').privateKeyPath,
+    JWT_PUBLIC_KEY_PATH: inject('signingKeys').publicKeyPath,
     BCRYPT_COST: '4',
     AUTH_RATE_LIMIT: '10000',
     JOB_LEASE: '2s',

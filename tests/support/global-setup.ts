@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { MIGRATIONS_DIR } from '../../src/composition/migration.js';
+import { createSigningKeys, type KeyPaths } from '../../src/platform/auth/signing-keys.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { connectDatabase, type DatabaseConnection } from '../../src/platform/database/connect.js';
 import { startEmbeddedPostgres } from '../../src/platform/database/embedded/embedded-postgres.js';
@@ -17,6 +18,8 @@ declare module 'vitest' {
     /** A migrated database to be copied. */
     templateDatabase: string;
     redisUrl: string | null;
+    /** One pair for all apps of the run: making one takes longer than most tests. */
+    signingKeys: KeyPaths;
   }
 }
 
@@ -25,8 +28,16 @@ declare module 'vitest' {
  * TEST_REDIS_URL the queues are on that Redis.
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const { server, stop } = await findServer(process.env['TEST_DATABASE_URL']);
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'infernode-tests-'));
+  const { server, stop } = await findServer(process.env['TEST_DATABASE_URL'], folder);
+  const tearDown = async (): Promise<void> => {
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  };
   try {
+    const keys = { privateKeyPath: path.join(folder, 'private.key'), publicKeyPath: path.join(folder, 'public.key') };
+    await createSigningKeys(keys);
+    project.provide('signingKeys', keys);
     await dropAbandonedDatabases(server);
     const template = await createTemplate(server);
     project.provide('databaseServer', server);
@@ -34,29 +45,25 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     project.provide('redisUrl', process.env['TEST_REDIS_URL'] ?? null);
     return async () => {
       await dropTestDatabase(server, template);
-      await stop();
+      await tearDown();
     };
   } catch (error) {
-    await stop();
+    await tearDown();
     throw error;
   }
 }
 
-async function findServer(url: string | undefined): Promise<{ server: DatabaseConnection; stop(): Promise<void> }> {
+async function findServer(
+  url: string | undefined,
+  dataDir: string,
+): Promise<{ server: DatabaseConnection; stop(): Promise<void> }> {
   if (url !== undefined && url !== '') {
     const { database } = loadConfig({ env: { DATABASE_URL: url }, cwd: os.tmpdir(), readDotenv: false });
     if (database.kind !== 'external') throw new Error('TEST_DATABASE_URL names no database');
     return { server: database, stop: () => Promise.resolve() };
   }
-  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'infernode-tests-'));
   const postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger, settings: { max_connections: '300' } });
-  return {
-    server: postgres.connection,
-    stop: async () => {
-      await postgres.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  return { server: postgres.connection, stop: () => postgres.stop() };
 }
 
 async function createTemplate(server: DatabaseConnection): Promise<string> {

@@ -1,4 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  randomUUID,
+  type KeyObject,
+} from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -22,7 +29,9 @@ export class SigningKeyError extends Error {
 
 /** Reads the pair; makes one first when both files are missing. */
 export async function loadOrCreateSigningKeys(paths: KeyPaths): Promise<{ keys: SigningKeys; created: boolean }> {
-  const [privatePem, publicPem] = await Promise.all([read(paths.privateKeyPath), read(paths.publicKeyPath)]);
+  // In this order: the private key is made first, so who finds the public one finds that too.
+  const publicPem = await read(paths.publicKeyPath);
+  const privatePem = await read(paths.privateKeyPath);
   if (privatePem !== null) return { keys: toSigningKeys(paths, privatePem, publicPem), created: false };
   if (publicPem !== null) {
     throw new SigningKeyError(`${paths.privateKeyPath} is missing although ${paths.publicKeyPath} exists.`);
@@ -61,7 +70,7 @@ async function read(file: string): Promise<string | null> {
 /** Whole or not at all: written aside, then linked, which fails if the name is taken. */
 async function writeNew(file: string, content: string, mode: number): Promise<boolean> {
   await mkdir(path.dirname(file), { recursive: true });
-  const aside = `${file}.${process.pid}.new`;
+  const aside = `${file}.${randomUUID()}.new`;
   const handle = await open(aside, 'wx', mode);
   try {
     await handle.writeFile(content);
