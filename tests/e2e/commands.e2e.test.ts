@@ -3,9 +3,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ApiUser } from './support/api-user.js';
+import { expectBalancedLedger } from './support/evidence.js';
 import { withInstallation } from './support/installation.js';
 
 const KEYS = fileURLToPath(new URL('../../src/cli/keys.ts', import.meta.url));
+const SEQUELIZE_CLI = fileURLToPath(new URL('../../node_modules/sequelize-cli/lib/sequelize', import.meta.url));
+const SEQUELIZE_OPTIONS = fileURLToPath(new URL('../../.sequelizerc', import.meta.url));
+const SEED_PASSWORD = 'known to the tests';
 /** sysexits.h: EX_CONFIG. */
 const EXIT_CONFIG = 78;
 const TEST_MS = 120_000;
@@ -83,6 +87,44 @@ describe('infernode migrate', () => {
         const user = await ApiUser.register(server.baseUrl);
         await expectMigrated(installation.run(['migrate']));
         expect(await user.credits()).toBe(100);
+      }),
+    TEST_MS,
+  );
+});
+
+describe('sequelize-cli', () => {
+  const commands = ['db:migrate', 'db:seed:all', 'db:migrate', 'db:seed:all'];
+
+  it(
+    'migrates and seeds an empty database, and again next to the running server, without doubling anything',
+    () =>
+      withInstallation({}, async (installation) => {
+        const seed = async (): Promise<void> => {
+          for (const command of commands) {
+            const { code, stderr } = await installation.run(
+              [command, '--options-path', SEQUELIZE_OPTIONS],
+              { SEED_PASSWORD },
+              SEQUELIZE_CLI,
+            );
+            expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
+          }
+        };
+        await seed();
+        await installation.expectNoProcesses();
+        const accounts = await installation.query<{ email: string; credit: number }>('SELECT email, credit FROM users');
+        expect(accounts).toHaveLength(5);
+        await expectBalancedLedger(installation);
+
+        const server = await installation.start();
+        const answer = await fetch(`${server.baseUrl}/api/auth/login`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ email: 'ada@example.com', password: SEED_PASSWORD }),
+        });
+        expect(answer.status).toBe(200);
+        await seed();
+        expect(await installation.query('SELECT id FROM users')).toHaveLength(5);
+        await expectBalancedLedger(installation);
       }),
     TEST_MS,
   );

@@ -5,6 +5,7 @@ import { processTree, type ProcessInfo } from './process-tree.js';
 import { until } from './wait.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const BUILT_MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const START_MS = 60_000;
 const STOP_MS = 45_000;
 
@@ -24,6 +25,8 @@ export interface ServerProcessOptions {
   cwd: string;
   /** Run as this user instead of the own one (root only). */
   uid?: number;
+  /** Run `dist`, which has to be there, instead of the source: its child processes start three times as fast. */
+  built?: boolean;
 }
 
 export interface Exit {
@@ -36,7 +39,7 @@ export interface FinishedCommand extends Exit {
   stderr: string;
 }
 
-/** One real process of the server, run from source. */
+/** One real process of the server. */
 export class ServerProcess {
   /** Where it listens; empty for roles that do not. */
   baseUrl = '';
@@ -63,7 +66,8 @@ export class ServerProcess {
 
   /** Starts a process and waits until it works. What does not get there is killed. */
   static async start(options: ServerProcessOptions): Promise<ServerProcess> {
-    const server = new ServerProcess(spawnMain([options.role], options), options.role);
+    const script = options.built === true ? BUILT_MAIN : MAIN;
+    const server = new ServerProcess(spawnMain([options.role], { ...options, script }), options.role);
     try {
       await server.waitUntilReady(READY[options.role]);
       return server;
@@ -167,9 +171,10 @@ export function killHard(pid: number): void {
 
 function spawnMain(
   words: readonly string[],
-  { env, cwd, uid, script = MAIN }: Omit<ServerProcessOptions, 'role'> & { script?: string },
+  { env, cwd, uid, script = MAIN }: Pick<ServerProcessOptions, 'env' | 'cwd' | 'uid'> & { script?: string },
 ): ChildProcess {
-  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, ...words], {
+  const loader = script.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+  return spawn(process.execPath, [...loader, script, ...words], {
     cwd,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

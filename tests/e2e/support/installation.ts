@@ -26,6 +26,8 @@ export interface InstallationOptions {
   database?: 'embedded' | 'shared';
   /** Files and processes belong to this user (root only). */
   uid?: number;
+  /** Run what was built instead of the source. */
+  built?: boolean;
 }
 
 /** Short times, so that a test sees in seconds what takes longer in real life. */
@@ -54,10 +56,10 @@ export class Installation {
     readonly folder: string,
     readonly env: Readonly<Record<string, string>>,
     private readonly database: DatabaseConnection | null,
-    private readonly uid: number | undefined,
+    private readonly place: Pick<ServerProcessOptions, 'cwd' | 'uid' | 'built'>,
   ) {}
 
-  static async create({ settings = {}, database = defaultDatabase(), uid }: InstallationOptions = {}) {
+  static async create({ settings = {}, database = defaultDatabase(), uid, built }: InstallationOptions = {}) {
     const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'infernode-e2e-')));
     // The database server runs as another user when this is root, and has to get through.
     await chmod(folder, 0o755);
@@ -69,7 +71,8 @@ export class Installation {
       ...(connection === null ? {} : { DATABASE_URL: databaseUrl(connection), ...queueSettings(folder) }),
       ...settings,
     };
-    return new Installation(folder, env, connection, uid);
+    const user = uid === undefined ? {} : { uid };
+    return new Installation(folder, env, connection, { cwd: folder, ...user, built: built === true });
   }
 
   get dataDir(): string {
@@ -141,10 +144,6 @@ export class Installation {
   /** The last words of every process, for the report of a failed test. */
   logs(): string {
     return this.servers.map(({ log }) => log.slice(-LOG_TAIL_LENGTH)).join('\n');
-  }
-
-  private get place(): Pick<ServerProcessOptions, 'cwd' | 'uid'> {
-    return { cwd: this.folder, ...(this.uid === undefined ? {} : { uid: this.uid }) };
   }
 }
 
