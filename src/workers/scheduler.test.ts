@@ -50,7 +50,7 @@ describe('Scheduler', () => {
   it('stops before it has begun', async () => {
     let turns = 0;
     const scheduler = new Scheduler(
-      [{ name: 'x', everyMs: 1, run: () => Promise.resolve(void turns++) }],
+      [{ name: 'x', everyMs: 1, run: () => Promise.resolve().then(() => void (turns += 1)) }],
       silentLogger,
     );
     scheduler.start();

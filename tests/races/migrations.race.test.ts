@@ -48,7 +48,7 @@ describe('migrations', () => {
     try {
       const described = (Object.values(defineModels(sequelize)) as ModelStatic<Model>[]).flatMap((model) =>
         Object.values(model.getAttributes()).map((attribute) => ({
-          table: String(model.getTableName()),
+          table: model.getTableName() as string,
           column: String(attribute.field),
           // What the database fills in has no say on null in the model.
           required: attribute.allowNull === false || attribute.primaryKey === true,

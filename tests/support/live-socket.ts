@@ -11,14 +11,14 @@ export class LiveSocket {
   readonly messages: ServerMessage[] = [];
   /** Set when the connection has ended. */
   closed: { code: number; reason: string } | null = null;
-  private broken: unknown = null;
+  private broken: Error | null = null;
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (data: Buffer) => {
       try {
         this.messages.push(serverMessageSchema.parse(JSON.parse(data.toString('utf8'))));
       } catch (error) {
-        this.broken ??= error;
+        this.broken ??= error as Error;
       }
     });
     socket.on('close', (code, reason) => {
