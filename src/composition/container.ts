@@ -26,7 +26,7 @@ export async function createContainer(
   logger: Logger,
   overrides: ContainerOverrides = {},
 ): Promise<Container> {
-  const lifecycle = new Lifecycle(logger);
+  const lifecycle = new Lifecycle(logger, config.settings.SHUTDOWN_TIMEOUT * 1000);
   try {
     const infrastructure = await createInfrastructure(config, lifecycle, logger);
     const runner = overrides.runner ?? createDefaultRunner(config, logger);
