@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Sequelize } from 'sequelize';
 import type { Logger } from '../logging/logger.js';
 
@@ -13,6 +14,16 @@ export interface DatabaseConnection {
 
 /** BullMQ's tables live in a schema of their own, beside ours. */
 export const QUEUE_SCHEMA = 'bullmq';
+
+/**
+ * Bounds on this side, for a server that is silent: its own timeouts cannot be heard then. A little more than the
+ * server's own, so that its answer comes first.
+ */
+export const STATEMENT_TIMEOUT_MS = 60_000;
+export const QUERY_TIMEOUT_MS = 65_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** The system would ask for the first time after two hours. */
+export const KEEP_ALIVE_DELAY_MS = 10_000;
 
 export interface ConnectOptions {
   connection: DatabaseConnection;
@@ -38,11 +49,20 @@ export function connectDatabase(options: ConnectOptions): Sequelize {
       // A job is enqueued in the transaction of its row: the same connection has to see both schemas.
       options: `-c search_path=public,${QUEUE_SCHEMA}`,
       keepAlive: true,
-      statement_timeout: 60_000,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: 120_000,
       ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
     },
     logging: (sql) => logger.debug('SQL', { sql }),
     define: { underscored: true, timestamps: false },
+    hooks: { afterConnect: (client: unknown) => askSoonWhetherAlive(client) },
   });
+}
+
+/** Sequelize does not hand the delay of keep-alive on to the driver. */
+function askSoonWhetherAlive(client: unknown): void {
+  const { stream } = (client as { connection: { stream: unknown } }).connection;
+  if (stream instanceof Socket) stream.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
 }

@@ -5,6 +5,9 @@ const RERUN = new Set(['40001', '40P01']);
 
 /** SQLSTATE classes and codes of a database that cannot be reached or is going away. */
 const UNAVAILABLE = /^(08|57P0|53)/;
+/** What the driver says without a SQLSTATE: no connection, a broken one, or no answer in time. */
+const UNAVAILABLE_MESSAGES =
+  /Connection terminated|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOENT.*\.s\.PGSQL|Query read timeout|not queryable|timeout exceeded when trying to connect|timeout expired/;
 const CONNECTION_ERRORS = /^SequelizeConnection|^SequelizeHostNot|^SequelizeAccessDenied/;
 
 export function sqlState(error: unknown): string | undefined {
@@ -34,7 +37,5 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof BaseError && CONNECTION_ERRORS.test(error.name)) return true;
   const state = sqlState(error);
   if (state !== undefined) return UNAVAILABLE.test(state);
-  return (
-    error instanceof Error && /Connection terminated|ECONNREFUSED|ECONNRESET|ENOENT.*\.s\.PGSQL/.test(error.message)
-  );
+  return error instanceof Error && UNAVAILABLE_MESSAGES.test(error.message);
 }

@@ -5,10 +5,12 @@ import { runMigrations as runQueueMigrations } from 'bullmq';
 import type { QueryInterface, Sequelize } from 'sequelize';
 import { SequelizeStorage, Umzug } from 'umzug';
 import type { Logger } from '../logging/logger.js';
-import { QUEUE_SCHEMA, type DatabaseConnection } from './connect.js';
+import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_DELAY_MS, QUEUE_SCHEMA, type DatabaseConnection } from './connect.js';
 
 /** Held while migrating; the number only has to be ours. */
 const LOCK_ID = 7_206_201_126;
+/** Somebody else may be migrating a large table meanwhile. */
+const LOCK_WAIT_MS = 600_000;
 
 interface MigrateOptions {
   sequelize: Sequelize;
@@ -30,7 +32,13 @@ export async function migrateDatabase(options: MigrateOptions): Promise<void> {
     ...(connection.password === undefined ? {} : { password: connection.password }),
     database: connection.database,
     ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: LOCK_WAIT_MS,
   });
+  // Without a listener a lost connection would end the process; the statement in progress fails all the same.
+  client.on('error', (error) => logger.warn('The connection that holds the migration lock broke', { error }));
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK_ID]);

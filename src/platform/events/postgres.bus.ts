@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DatabaseConnection } from '../database/connect.js';
+import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_DELAY_MS, type DatabaseConnection } from '../database/connect.js';
 import type { Logger } from '../logging/logger.js';
 import { EVENT_CHANNEL, type EventBus, type EventListener } from './event-bus.port.js';
 
@@ -8,6 +8,7 @@ const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
 /** A dead connection that TCP has not noticed is found by this question. */
 const HEARTBEAT_MS = 10_000;
+const ANSWER_MS = 10_000;
 
 /** LISTEN on a connection of its own; comes back by itself and then wakes everybody, since bells may have been missed. */
 export class PostgresEventBus implements EventBus {
@@ -51,14 +52,20 @@ export class PostgresEventBus implements EventBus {
       ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
       application_name: 'infernode events',
       keepAlive: true,
-      connectionTimeoutMillis: 10_000,
-      query_timeout: 10_000,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: ANSWER_MS,
     });
     client.on('error', (error) => this.lost(client, error));
     client.on('end', () => this.lost(client, new Error('the connection ended')));
     client.on('notification', ({ payload }) => this.wake(payload ?? null));
-    await client.connect();
-    await client.query(`LISTEN ${EVENT_CHANNEL}`);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${EVENT_CHANNEL}`);
+    } catch (error) {
+      this.endQuietly(client);
+      throw error;
+    }
     this.client = client;
   }
 
@@ -80,10 +87,13 @@ export class PostgresEventBus implements EventBus {
     if (client !== this.client || this.closing.signal.aborted) return;
     this.client = undefined;
     this.logger.warn('The event connection is lost; reconnecting', { error });
-    client
-      .end()
-      .catch((endError: unknown) => this.logger.debug('The lost connection did not end cleanly', { error: endError }));
+    this.endQuietly(client);
     void this.reconnect();
+  }
+
+  /** Not waited for: a connection to a silent server takes its time to end. */
+  private endQuietly(client: pg.Client): void {
+    client.end().catch((error: unknown) => this.logger.debug('The lost connection did not end cleanly', { error }));
   }
 
   private async reconnect(): Promise<void> {
