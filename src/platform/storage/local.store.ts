@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -110,14 +110,19 @@ export class LocalObjectStore implements ObjectStore {
     };
   }
 
-  /** Content, then name, then folder reach the disk: after a power cut the object is whole or absent. */
+  /** Content, then name, then folders reach the disk: after a power cut the object is whole or absent. */
   private async commit(file: string, key: string): Promise<void> {
     const target = this.pathOf(key);
-    await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+    const folder = path.dirname(target);
     try {
+      const firstNew = await mkdir(folder, { recursive: true, mode: 0o700 });
+      // Its age counts from now: an upload may have taken longer than the sweeper leaves unknown files alone.
+      const now = new Date();
+      await utimes(file, now, now);
       await syncPath(file);
       await rename(file, target);
-      await syncPath(path.dirname(target));
+      await syncPath(folder);
+      if (firstNew !== undefined) await syncParents(folder, firstNew);
     } catch (error) {
       throw storageError(error);
     }
@@ -176,6 +181,13 @@ async function syncPath(file: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A new folder lasts when the one that names it does: from the parent of `folder` up to the parent of `firstNew`. */
+async function syncParents(folder: string, firstNew: string): Promise<void> {
+  for (let made = folder; made.length >= firstNew.length; made = path.dirname(made)) {
+    await syncPath(path.dirname(made));
   }
 }
 
