@@ -199,7 +199,12 @@ function toHandle(
       // Only untidy: the next start uses the same folder again.
       logger.warn('the folder of the database socket stays behind', { path: connection.host, error: messageOf(error) });
     }
-    await lock.release();
+    try {
+      await lock.release();
+    } catch (error) {
+      // The descriptor is closed by now or with this process; who waits for `ended` is not to fail for it.
+      logger.warn('the lock of the database was not given back cleanly', { error: messageOf(error) });
+    }
     return reason ? `${outcome}: ${reason}` : outcome;
   });
   const died = new Promise<Error>((resolve) => {
