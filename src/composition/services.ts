@@ -48,6 +48,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     decoder,
     probes: new Permits(os.availableParallelism()),
     framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,
+    logger,
   });
   const inference = new InferenceService({
     uow,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../platform/app-error.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { Logger } from '../../platform/logging/logger.js';
 import {
   DecoderFailedError,
   MediaError,
@@ -32,6 +33,7 @@ interface Deps {
   /** Each probe is a process that keeps a core busy: further ones wait for their turn. */
   probes: Permits;
   framesPerCredit: number;
+  logger: Logger;
 }
 
 export interface NewUpload {
@@ -71,12 +73,14 @@ export class VideoService {
     const { userId, datasetId, name, content } = upload;
     const id = randomUUID();
     const key = videoStorageKey(id);
+    let mayBeBooked = false;
     try {
       const info = await this.probe(content, signal);
       const cost = priceOfFrames(info.frameCount, this.deps.framesPerCredit);
       signal.throwIfAborted();
       // File before row: a crash between the two leaves a file without a row, which the sweeper takes away.
       await content.commit(key);
+      mayBeBooked = true;
       return await this.deps.uow.run(async ({ repositories }) => {
         await repositories.datasets.hold(userId, datasetId);
         const row = {
@@ -103,11 +107,21 @@ export class VideoService {
         return video;
       });
     } catch (error) {
-      await content.discard();
-      // After any other error the commit may have happened without our hearing of it; then the row decides, and the
-      // sweeper takes the file away if there is none.
-      if (error instanceof AppError || signal.aborted) await this.deps.store.delete(key);
+      // Once the transaction was tried, it may have been committed without our hearing of it, unless it was refused; then
+      // the row decides, and the sweeper takes the file away if there is none.
+      const isUnpaid = !mayBeBooked || error instanceof AppError;
+      await this.cleanUp(content, isUnpaid ? key : null);
       throw error;
+    }
+  }
+
+  /** What stays behind here is the sweeper's; the caller is to hear of the error that led here. */
+  private async cleanUp(content: StagedObject, key: string | null): Promise<void> {
+    try {
+      await content.discard();
+      if (key !== null) await this.deps.store.delete(key);
+    } catch (error) {
+      this.deps.logger.warn('The file of a refused upload stays behind', { key, error });
     }
   }
 
