@@ -1,10 +1,11 @@
+import os from 'node:os';
 import type { Express, RequestHandler } from 'express';
 import { loginRoute, registerRoute } from '../contract/account.contract.js';
 import { buildOpenApi } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { Authenticator } from '../http/authenticate.js';
 import { createApp, docsPage } from '../http/create-app.js';
-import { loginLimits, registrationLimits } from '../http/rate-limits.js';
+import { loginLimits, registrationLimits, takeTurns } from '../http/rate-limits.js';
 import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
@@ -18,6 +19,7 @@ import { ServiceInfoController } from '../modules/service-info/service-info.cont
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { VideoController } from '../modules/video/video.controller.js';
 import { videoRoutes } from '../modules/video/video.router.js';
+import { Permits } from '../platform/permits.js';
 import { VERSION } from '../platform/version.js';
 import { WebSocketGateway } from '../realtime/gateway.js';
 import type { Container } from './container.js';
@@ -38,9 +40,10 @@ export function createRoutes({ services, infrastructure, config }: Container): R
 /** The HTTP application, not listening. */
 export function createHttpApp(container: Container): Express {
   const { settings } = container.config;
+  const turn = takeTurns(new Permits(Math.max(1, os.availableParallelism() - 1)));
   const before = new Map<RouteDescriptor, RequestHandler[]>([
-    [registerRoute, registrationLimits(settings.AUTH_RATE_LIMIT)],
-    [loginRoute, [readJson, ...loginLimits(settings.AUTH_RATE_LIMIT)]],
+    [registerRoute, [readJson, turn, ...registrationLimits(settings.AUTH_RATE_LIMIT)]],
+    [loginRoute, [readJson, turn, ...loginLimits(settings.AUTH_RATE_LIMIT)]],
   ]);
   return createApp({
     routes: createRoutes(container),

@@ -17,7 +17,7 @@ const newPasswordSchema = z
     (text) => byteLength(text) <= PASSWORD_MAX_BYTES,
     `A password has at most ${PASSWORD_MAX_BYTES} bytes in UTF-8.`,
   )
-  .refine((text) => !text.includes('\0'), 'A password cannot contain the NUL character.')
+  .refine((text) => !/[\0\p{Cs}]/u.test(text), 'A password cannot contain the NUL character or broken text.')
   .meta({ example: 'securepassword123' });
 
 export const registerRoute = defineRoute({

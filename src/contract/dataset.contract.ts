@@ -1,22 +1,9 @@
 import { z } from 'zod';
-import { defineRoute, idParams, idSchema, messageSchema, timeSchema } from './route.contract.js';
+import { defineRoute, idParams, idSchema, messageSchema, timeSchema, visibleText } from './route.contract.js';
 
-const noControlCharacters = (text: string): boolean => !/\p{Cc}/u.test(text);
+const nameSchema = visibleText('A name', 200).meta({ example: 'Traffic Analysis 2023' });
 
-const nameSchema = z
-  .string()
-  .trim()
-  .min(1, 'A name cannot be empty.')
-  .max(200, 'A name has at most 200 characters.')
-  .refine(noControlCharacters, 'A name cannot contain control characters.')
-  .meta({ example: 'Traffic Analysis 2023' });
-
-const tagSchema = z
-  .string()
-  .trim()
-  .min(1, 'A tag cannot be empty.')
-  .max(64, 'A tag has at most 64 characters.')
-  .refine(noControlCharacters, 'A tag cannot contain control characters.');
+const tagSchema = visibleText('A tag', 64);
 
 const tagsSchema = z
   .array(tagSchema)
@@ -57,7 +44,7 @@ export const createDatasetRoute = defineRoute({
   access: 'user',
   tag: 'Datasets',
   summary: 'Create a dataset',
-  request: { body: z.strictObject({ name: nameSchema, tags: tagsSchema.default([]) }) },
+  request: { body: z.strictObject({ name: nameSchema, tags: tagsSchema.optional() }) },
   success: {
     status: 201,
     answer: {
@@ -78,14 +65,28 @@ export const listDatasetsRoute = defineRoute({
   access: 'user',
   tag: 'Datasets',
   summary: "List the caller's datasets",
-  description: 'In order of creation. With tags, only datasets that carry all of them; `?tags=a&tags=b`.',
+  description:
+    'In order of creation. With tags, only datasets that carry all of them: `?tags=a&tags=b`, or a JSON body ' +
+    '`{"tags": ["a", "b"]}`, which browsers cannot send with GET.',
   request: {
     query: z.strictObject({
       tags: z
         .union([z.string().transform((tag) => [tag]), z.array(z.string())])
         .pipe(z.array(tagSchema).max(50))
         .optional(),
-      limit: z.coerce.number().int().min(1).max(200).default(50),
+      limit: z
+        .union(
+          [
+            z.int(),
+            z
+              .string()
+              .regex(/^\d{1,3}$/)
+              .transform(Number),
+          ],
+          'Use a whole number from 1 to 200.',
+        )
+        .pipe(z.int().min(1).max(200))
+        .default(200),
       cursor: z.string().max(200).optional().meta({ description: '`nextCursor` of the page before.' }),
     }),
     body: z.strictObject({ tags: tagFilterSchema }),

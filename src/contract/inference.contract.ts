@@ -45,7 +45,10 @@ const parametersSchema = z
     path: ['endFrame'],
     message: 'endFrame must not lie before startFrame.',
   })
-  .meta({ id: 'InferenceParameters' });
+  .meta({
+    id: 'InferenceParameters',
+    example: { startFrame: 0, endFrame: 500, goalFrameId: 40, frameStep: 2, detector: 'SIFT', useGpus: true },
+  });
 
 const rangeSchema = z
   .string()
@@ -69,12 +72,20 @@ export const submitInferenceRoute = defineRoute({
     'One selected video is compared with itself; n videos give n − 1 jobs (goal = video i, current = video i + 1). ' +
     'Either every job of the request is created, or none.',
   request: {
-    body: z.strictObject({
-      datasetId: idSchema,
-      parameters: parametersSchema,
-      range: rangeSchema,
-      priority: z.int().min(1).max(10).default(5).meta({ description: '10 runs first.' }),
-    }),
+    body: z
+      .strictObject({
+        datasetId: idSchema,
+        parameters: parametersSchema,
+        range: rangeSchema,
+        priority: z.int().min(1).max(10).default(5).meta({ description: '10 runs first.' }),
+      })
+      .meta({
+        example: {
+          datasetId: '550e8400-e29b-41d4-a716-446655440000',
+          parameters: { startFrame: 0, endFrame: 500, goalFrameId: 40, frameStep: 2, detector: 'SIFT', useGpus: true },
+          range: 'all',
+        },
+      }),
   },
   success: {
     status: 202,

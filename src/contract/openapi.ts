@@ -10,7 +10,7 @@ function commonProblems({ access, request }: RouteDescriptor): ProblemCode[] {
     ...(access === 'none' ? [] : (['authentication-required', 'invalid-token'] as const)),
     ...(access === 'admin' ? (['forbidden'] as const) : []),
     ...(request === undefined ? [] : (['validation-failed'] as const)),
-    ...(request?.params === undefined ? [] : (['not-found'] as const)),
+    ...(request?.params === undefined ? [] : (['not-found', 'malformed-request'] as const)),
     ...(request?.body === undefined
       ? []
       : (['malformed-json', 'malformed-request', 'payload-too-large', 'unsupported-media-type'] as const)),
@@ -62,9 +62,10 @@ function toRequest({ request, method }: RouteDescriptor): RouteConfig['request']
   return {
     ...(request?.params === undefined ? {} : { params: request.params }),
     ...(request?.query === undefined ? {} : { query: request.query }),
-    ...(request?.body === undefined
+    // A body of a GET is taken (and described in words), but no browser can send one from the docs.
+    ...(request?.body === undefined || method === 'get'
       ? {}
-      : { body: { required: method !== 'get', content: { 'application/json': { schema: request.body } } } }),
+      : { body: { required: true, content: { 'application/json': { schema: request.body } } } }),
     ...(request?.multipart === undefined
       ? {}
       : {

@@ -58,3 +58,19 @@ export const idSchema = z.uuid().meta({ example: '550e8400-e29b-41d4-a716-446655
 export const idParams = z.object({ id: idSchema });
 export const timeSchema = z.iso.datetime().meta({ example: '2026-07-15T10:30:00.000Z' });
 export const messageSchema = z.string();
+
+/** Characters that people do not see, or that change what they see: they make two names look like one. */
+const INVISIBLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\ufeff]/u;
+
+/** Text for people: trimmed, in Unicode's composed form (NFC), with something to see in it. */
+export const visibleText = (what: string, maxLength: number) =>
+  z
+    .string()
+    .transform((text) => text.trim().normalize('NFC'))
+    .pipe(
+      z
+        .string()
+        .max(maxLength, `${what} has at most ${maxLength} characters.`)
+        .refine((text) => !INVISIBLE.test(text), `${what} cannot contain control characters or broken text.`)
+        .refine((text) => /[^\p{Z}\p{Cf}]/u.test(text), `${what} cannot be empty.`),
+    );

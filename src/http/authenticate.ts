@@ -31,17 +31,13 @@ export class Authenticator {
 }
 
 function bearerToken(request: Request): string {
-  const header = request.headers.authorization;
-  if (header === undefined) {
-    throw new AppError('authentication-required', 'Send a token: "Authorization: Bearer …".', {
-      headers: { 'WWW-Authenticate': 'Bearer realm="infernode"' },
-    });
+  const headers = request.headersDistinct.authorization ?? [];
+  if (headers.length === 0) {
+    throw new AppError('authentication-required', 'Send a token: "Authorization: Bearer …".');
   }
-  const token = BEARER.exec(header)?.[1];
+  const token = headers.length === 1 ? BEARER.exec(headers[0])?.[1] : undefined;
   if (token === undefined) {
-    throw new AppError('invalid-token', 'The Authorization header is not of the form "Bearer <token>".', {
-      headers: { 'WWW-Authenticate': 'Bearer realm="infernode", error="invalid_token"' },
-    });
+    throw new AppError('invalid-token', 'Send one Authorization header of the form "Bearer <token>".');
   }
   return token;
 }

@@ -7,7 +7,6 @@ import type { Logger } from '../platform/logging/logger.js';
 import type { Authenticator } from './authenticate.js';
 import { mountRoutes } from './mount-routes.js';
 import { problemHandler, unknownRoute } from './problem-handler.js';
-import { translateJsonErrors } from './read-json.js';
 import { requestContext } from './request-context.js';
 import type { Route } from './route-table.js';
 
@@ -27,11 +26,15 @@ export function createApp(options: Options): Express {
   app.set('trust proxy', options.trustProxyHops);
   app.set('query parser', 'simple');
   app.set('etag', false);
+  app.set('case sensitive routing', true);
   app.use(requestContext(options.logger));
   app.use(
     helmet({
       contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
+      // TLS ends at a proxy, which sets these for its name; over plain HTTP browsers only complain about them.
       strictTransportSecurity: false,
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
     }),
   );
 
@@ -39,19 +42,25 @@ export function createApp(options: Options): Express {
   for (const prefix of ['/api', `/api/${options.apiVersion}`]) {
     // Scripts and styles of Swagger UI; its page itself is a route like any other.
     app.use(`${prefix}/docs`, serveSwaggerAssets());
-    app.use(prefix, api);
+    app.use(prefix, noStore, api);
   }
   app.get('/', (_request, response) => response.redirect(302, '/api/docs'));
   app.use(unknownRoute);
-  app.use(translateJsonErrors);
   app.use(problemHandler(options.logger));
   return app;
 }
 
+/** What the API says is for the caller, now. */
+const noStore: RequestHandler = (_request, response, next) => {
+  response.set('Cache-Control', 'no-store');
+  next();
+};
+
 const SWAGGER_OPTIONS = {
   customSiteTitle: 'InferNode API',
   swaggerUrl: '/api/openapi.json',
-  swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+  // No validator: it would be asked over the internet.
+  swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, validatorUrl: null },
 };
 
 const assets = swaggerUi.serveFiles(undefined, SWAGGER_OPTIONS);

@@ -4,6 +4,7 @@ import type { RouteDescriptor } from '../contract/route.contract.js';
 import { AppError, type FieldError } from '../platform/app-error.js';
 import type { Authenticator } from './authenticate.js';
 import { clientSignal } from './client-signal.js';
+import { fieldErrors, validationFailed } from './field-errors.js';
 import { readJson } from './read-json.js';
 import { ANSWERED, type Route } from './route-table.js';
 
@@ -66,25 +67,8 @@ function parseInput({ request: expected }: RouteDescriptor, request: Request) {
   if (errors.some((error) => error.path === 'id') && expected?.params !== undefined && input.params === undefined) {
     throw new AppError('not-found', 'There is nothing with this id.');
   }
-  if (errors.length > 0) throw new AppError('validation-failed', summarize(errors), { errors });
+  if (errors.length > 0) throw validationFailed(errors);
   return input;
-}
-
-export function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  const path = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: path === '' ? key : `${path}.${key}`,
-      message: 'There is no such field.',
-    }));
-  }
-  return [{ path, message: issue.message }];
-}
-
-export function summarize(errors: readonly FieldError[]): string {
-  const [first] = errors;
-  const what = first.path === '' ? first.message : `${first.path}: ${first.message}`;
-  return errors.length === 1 ? what : `${what} (and ${errors.length - 1} more)`;
 }
 
 function refuseMethod(allowed: ReadonlySet<string>): RequestHandler {

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { PROBLEM_KINDS, type Problem } from '../contract/problem.contract.js';
 import { AppError } from '../platform/app-error.js';
 import { currentContext } from '../platform/context.js';
@@ -9,7 +9,7 @@ import { ObjectTooLargeError, StorageFullError } from '../platform/storage/objec
 import { clientSignal } from './client-signal.js';
 
 export const unknownRoute: RequestHandler = (request) => {
-  throw new AppError('route-not-found', `There is no ${request.method} ${request.path}.`);
+  throw new AppError('route-not-found', `There is no ${request.method} ${request.path.slice(0, 200)}.`);
 };
 
 /** The only place that answers with an error: one format, no stack, no cause. */
@@ -31,13 +31,32 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       response.destroy();
       return;
     }
+    if (!request.complete) hangUpAfter(request, response);
     response
       .status(error.status)
-      .set(error.headers)
-      .set(error.status === 503 ? { 'Retry-After': '2' } : {})
+      .set({ ...standardHeaders(error), ...error.headers })
       .type('application/problem+json')
-      .send(JSON.stringify(presentProblem(error, request.originalUrl.split('?')[0])));
+      .send(JSON.stringify(presentProblem(error, request.originalUrl.split('?')[0].slice(0, 500))));
   };
+}
+
+/** RFC 9110 sections 10.2.3 and 15.5.2, RFC 6750 section 3. */
+function standardHeaders({ status, code }: AppError): Record<string, string> {
+  if (status === 503) return { 'Retry-After': '2' };
+  if (status !== 401) return {};
+  return { 'WWW-Authenticate': `Bearer realm="infernode"${code === 'invalid-token' ? ', error="invalid_token"' : ''}` };
+}
+
+const LINGER_MS = 2_000;
+
+/** The rest of a refused body is not waited for: the answer goes out, and soon after the connection ends. */
+function hangUpAfter(request: Request, response: Response): void {
+  response.set('Connection', 'close');
+  response.once('finish', () => {
+    // Reading on for a moment lets the answer arrive before the reset does.
+    request.resume();
+    setTimeout(() => request.destroy(), LINGER_MS).unref();
+  });
 }
 
 export function presentProblem(error: AppError, instance: string): Problem {

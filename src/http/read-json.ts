@@ -1,35 +1,50 @@
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { AppError } from '../platform/app-error.js';
+import { wantBody } from './want-body.js';
 
 const BODY_LIMIT = '100kb';
-const parser = express.json({ limit: BODY_LIMIT, strict: true, type: ['application/json', 'application/*+json'] });
+const TYPES = ['application/json', 'application/*+json'];
+/** A hundred kilobytes take no longer, however slow the line. */
+const BODY_TIMEOUT_MS = 30_000;
+
+const parser = express.json({ limit: BODY_LIMIT, strict: true, type: TYPES });
 
 /** Reads a JSON body; an absent one is an empty object, another content type is refused. */
 export const readJson: RequestHandler = (request, response, next) => {
+  if (request.body !== undefined) {
+    next();
+    return;
+  }
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-  if (hasBody && request.is(['application/json', 'application/*+json']) === false) {
+  if (hasBody && request.is(TYPES) === false) {
     next(new AppError('unsupported-media-type', 'Send the body as application/json.'));
     return;
   }
-  parser(request, response, next);
+  wantBody(request, response);
+  parse(request, response, next);
 };
 
-interface BodyParserError extends Error {
-  type: string;
+function parse(request: Request, response: Response, next: NextFunction): void {
+  let done = false;
+  const finish = (error?: unknown): void => {
+    if (done) return;
+    done = true;
+    clearTimeout(timer);
+    if (error === undefined) next();
+    else next(translate(error));
+  };
+  const timer = setTimeout(() => {
+    finish(new AppError('request-timeout', `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`));
+  }, BODY_TIMEOUT_MS);
+  parser(request, response, finish);
 }
 
-/** Body-parser's errors in our own words. */
-export const translateJsonErrors: ErrorRequestHandler = (error: unknown, _request, _response, next) => {
-  next(isBodyParserError(error) ? translate(error) : error);
-};
-
-function isBodyParserError(error: unknown): error is BodyParserError {
-  return error instanceof Error && 'type' in error && typeof error.type === 'string' && 'status' in error;
-}
-
-function translate(error: BodyParserError): AppError {
-  switch (error.type) {
+/** Whatever the parser says of the body is the sender's doing; only what has no 4xx status is ours. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof AppError) return error;
+  const { type, status } = error as { type?: unknown; status?: unknown };
+  switch (type) {
     case 'entity.parse.failed':
       return new AppError('malformed-json', 'The body is not valid JSON.', { cause: error });
     case 'entity.too.large':
@@ -39,7 +54,10 @@ function translate(error: BodyParserError): AppError {
       return new AppError('unsupported-media-type', 'Send the body in UTF-8, uncompressed or as gzip or deflate.', {
         cause: error,
       });
-    default:
-      return new AppError('malformed-request', 'The body could not be read to its end.', { cause: error });
   }
+  const { code } = error as { code?: unknown };
+  const fromSender = (typeof status === 'number' && status >= 400 && status < 500) || /^(Z_|ERR_)/.test(String(code));
+  return fromSender
+    ? new AppError('malformed-request', 'The body could not be read to its end.', { cause: error })
+    : error;
 }

@@ -1,10 +1,11 @@
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError } from 'multer';
-import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { AppError, invalidField } from '../platform/app-error.js';
 import type { ObjectStore, StagedObject } from '../platform/storage/object-store.port.js';
-import { fieldErrors, summarize } from './mount-routes.js';
+import { fieldErrors, validationFailed } from './field-errors.js';
+import { wantBody } from './want-body.js';
 
 interface ReceiveOptions<Fields extends z.ZodObject> {
   fileField: string;
@@ -18,8 +19,11 @@ export interface ReceivedUpload<Fields extends z.ZodObject> {
   content: StagedObject;
 }
 
-/** A client that sends nothing for this long has gone. */
-const IDLE_MS = 60_000;
+/** What a form weighs beside its file. */
+const FORM_OVERHEAD_BYTES = 64 * 1024;
+/** A body that brings less than this in a window has no intention to arrive. */
+const WINDOW_MS = 60_000;
+const MIN_BYTES_PER_WINDOW = 64 * 1024;
 
 /** Takes in multipart forms with one file. */
 export class UploadReceiver {
@@ -29,8 +33,9 @@ export class UploadReceiver {
   ) {}
 
   /**
-   * Streams the file into staging. When it rejects, nothing is left there.
-   * @throws AppError malformed-multipart, unsupported-media-type, payload-too-large, validation-failed
+   * Streams the file into staging. It rejects as soon as it is clear that the form is refused, however much of it is still
+   * to come, and then nothing is left in staging.
+   * @throws AppError malformed-multipart, unsupported-media-type, payload-too-large, request-timeout, validation-failed
    */
   async receive<Fields extends z.ZodObject>(
     request: Request,
@@ -38,17 +43,28 @@ export class UploadReceiver {
     options: ReceiveOptions<Fields>,
   ): Promise<ReceivedUpload<Fields>> {
     const { fileField, fields, signal } = options;
-    if (request.is('multipart/form-data') === false) {
-      throw new AppError('unsupported-media-type', 'Send the form as multipart/form-data.');
-    }
+    this.checkHeaders(request);
+    wantBody(request, response);
     const engine = new StagingEngine(this.store, this.maxBytes, signal);
     try {
-      await parseForm(request, response, engine, { ...options, maxBytes: this.maxBytes });
+      const body = await parseForm(request, response, engine, { ...options, maxBytes: this.maxBytes });
       if (engine.received === undefined) throw invalidField(fileField, 'The file is missing.');
-      return { fields: parseFields(fields, request.body), content: engine.received };
+      return { fields: parseFields(fields, body), content: engine.received };
     } catch (error) {
       await engine.discard();
       throw error;
+    }
+  }
+
+  private checkHeaders(request: Request): void {
+    if (request.is('multipart/form-data') === false) {
+      throw new AppError('unsupported-media-type', 'Send the form as multipart/form-data.');
+    }
+    if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
+      throw new AppError('unsupported-media-type', 'Send the form without a content encoding.');
+    }
+    if (Number(request.headers['content-length'] ?? 0) > this.maxBytes + FORM_OVERHEAD_BYTES) {
+      throw tooLarge(this.maxBytes);
     }
   }
 }
@@ -57,6 +73,7 @@ export class UploadReceiver {
 class StagingEngine implements multer.StorageEngine {
   received: StagedObject | undefined;
   private staging: Promise<unknown> = Promise.resolve();
+  private readonly refusal = new AbortController();
 
   constructor(
     private readonly store: ObjectStore,
@@ -65,60 +82,44 @@ class StagingEngine implements multer.StorageEngine {
   ) {}
 
   _handleFile(_request: Request, file: Express.Multer.File, done: (error?: unknown, info?: object) => void): void {
-    const idle = new IdleWatch(file.stream);
-    const signal = AbortSignal.any([this.signal, idle.signal]);
-    this.staging = this.store
-      .stage(file.stream, { signal, maxBytes: this.maxBytes })
-      .then((staged) => {
-        this.received = staged;
-        done(null, { path: staged.path, size: staged.bytes });
-      }, done)
-      .finally(() => idle.end());
+    const signal = AbortSignal.any([this.signal, this.refusal.signal]);
+    this.staging = this.store.stage(file.stream, { signal, maxBytes: this.maxBytes }).then((staged) => {
+      this.received = staged;
+      done(null, { path: staged.path, size: staged.bytes });
+    }, done);
   }
 
   _removeFile(_request: Request, _file: Express.Multer.File, done: (error: Error | null) => void): void {
     this.discard().then(() => done(null), done);
   }
 
-  /** Waits for what is still being written: a file that ends up staged after the form was refused goes too. */
+  /** Ends what is still being written, and takes away what has been. */
   async discard(): Promise<void> {
+    this.refusal.abort(new Error('The form is refused.'));
     await this.staging;
     await this.received?.discard();
     this.received = undefined;
   }
 }
 
-class IdleWatch {
-  private readonly controller = new AbortController();
-  private readonly timer: NodeJS.Timeout;
-  private readonly onData = (): void => void this.timer.refresh();
+/** Multer 2.5 has this option; its types do not say so yet. */
+type MulterOptions = multer.Options & { streamHandler(stream: Readable, parser: Writable): void };
 
-  constructor(private readonly stream: Readable) {
-    this.timer = setTimeout(() => {
-      this.controller.abort(new AppError('malformed-request', `Nothing arrived for ${IDLE_MS / 1000} seconds.`));
-    }, IDLE_MS);
-    stream.on('data', this.onData);
-  }
-
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  end(): void {
-    clearTimeout(this.timer);
-    this.stream.off('data', this.onData);
-  }
-}
-
+/** @returns the text fields of the form */
 function parseForm<Fields extends z.ZodObject>(
   request: Request,
   response: Response,
   storage: multer.StorageEngine,
   { fileField, fields, maxBytes, signal }: ReceiveOptions<Fields> & { maxBytes: number },
-): Promise<void> {
+): Promise<unknown> {
   const fieldCount = Object.keys(fields.shape).length;
-  const parse = multer({
+  const options: MulterOptions = {
     storage,
+    // Multer tells an error only after it has read the rest of the body; ending its stream makes it tell at once.
+    streamHandler: (stream, parser) => {
+      parser.once('unpipe', () => setImmediate(() => stream.destroy()));
+      stream.pipe(parser);
+    },
     // Every limit is set: with multer's defaults, one short request could hold the process for good.
     limits: {
       fileSize: maxBytes,
@@ -132,23 +133,61 @@ function parseForm<Fields extends z.ZodObject>(
       fieldNestingDepth: 0,
       fieldArrayIndexLimit: 0,
     },
-  }).single(fileField);
+  };
+  const parse = multer(options).single(fileField);
+  const form = asForm(request);
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    parse(request, response, (error: unknown) => {
+    const pace = watchPace(form, (error) => end(error));
+    const end = (error?: unknown): void => {
+      pace.stop();
       signal.removeEventListener('abort', onAbort);
-      if (signal.aborted) reject(signal.reason as Error);
-      else if (error === undefined || error === null) resolve();
+      request.unpipe(form);
+      form.destroy();
+      if (error === undefined || error === null) resolve(form.body);
       else reject(translate(error, maxBytes));
-    });
+    };
+    const onAbort = (): void => end(signal.reason);
+    if (signal.aborted) onAbort();
+    else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      parse(form as unknown as Request, response, end);
+      request.pipe(form);
+    }
   });
 }
+
+/** The body as a stream of its own, which can be ended while the connection stays to be answered on. */
+function asForm(request: Request): PassThrough & { headers: Request['headers']; body?: unknown } {
+  return Object.assign(new PassThrough(), { headers: request.headers });
+}
+
+function watchPace(stream: PassThrough, onTooSlow: (error: AppError) => void): { stop(): void } {
+  let bytes = 0;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+  };
+  stream.on('data', count);
+  const timer = setInterval(() => {
+    if (bytes < MIN_BYTES_PER_WINDOW) {
+      onTooSlow(new AppError('request-timeout', `The upload brought ${bytes} bytes in ${WINDOW_MS / 1000} seconds.`));
+    }
+    bytes = 0;
+  }, WINDOW_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      stream.off('data', count);
+    },
+  };
+}
+
+const tooLarge = (maxBytes: number, cause?: unknown): AppError =>
+  new AppError('payload-too-large', `A file has at most ${maxBytes} bytes.`, { cause });
 
 function translate(error: unknown, maxBytes: number): unknown {
   if (error instanceof MulterError) {
     if (error.code === 'LIMIT_FILE_SIZE') {
-      return new AppError('payload-too-large', `A file has at most ${maxBytes} bytes.`, { cause: error });
+      return tooLarge(maxBytes, error);
     }
     const where = error.field === undefined ? '' : ` (${error.field})`;
     return new AppError('malformed-multipart', `${error.message}${where}.`, { cause: error });
@@ -164,6 +203,5 @@ function translate(error: unknown, maxBytes: number): unknown {
 function parseFields<Fields extends z.ZodObject>(schema: Fields, body: unknown): z.output<Fields> {
   const result = schema.safeParse({ ...(body as object) });
   if (result.success) return result.data;
-  const errors = result.error.issues.flatMap(fieldErrors);
-  throw new AppError('validation-failed', summarize(errors), { errors });
+  throw validationFailed(result.error.issues.flatMap(fieldErrors));
 }

@@ -11,6 +11,10 @@ export class Permits {
     return this.count - this.free;
   }
 
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
   /**
    * Waits for a permit.
    *

@@ -67,6 +67,7 @@ describe('a client connection', () => {
 
   function connect(events: number, lastSeq: number): ClientConnection {
     const connection = new ClientConnection(socket as unknown as WebSocket, {
+      admits: () => true,
       authenticate: () =>
         Promise.resolve({
           userId: USER,

@@ -11,15 +11,23 @@ interface Deps {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;
   };
+  /** Whether the user may have one more connection. */
+  admits(userId: string): boolean;
   logger: Logger;
 }
 
 /** RFC 6455 section 7.4.1, and 1013 from the IANA registry. */
 const POLICY_VIOLATION = 1008;
-const INTERNAL_ERROR = 1011;
 const TRY_AGAIN_LATER = 1013;
 
 const AUTHENTICATION_MS = 5_000;
+/** How long the check of a token may take: the database may be away for a moment, which is not the client's fault. */
+const CHECK_MS = 15_000;
+const MESSAGES_BEFORE_AUTHENTICATION = 3;
+/** A client that was told to go and stays is cut off. */
+const LEAVE_MS = 1_000;
+/** RFC 6455 section 5.5: a control frame has room for so many bytes of reason. */
+const MAX_REASON_BYTES = 123;
 const BATCH = 100;
 /** A batch that the client has not taken by then means that it is too slow. */
 const BATCH_TIMEOUT_MS = 15_000;
@@ -45,7 +53,7 @@ export class ClientConnection {
   private ended = false;
   private messages = 0;
   private windowStart = 0;
-  private readonly authenticationTimer: NodeJS.Timeout;
+  private authenticationTimer: NodeJS.Timeout;
   private expiryTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -73,14 +81,10 @@ export class ClientConnection {
     this.lookAgain = true;
     if (this.following || this.userId === null) return;
     this.following = true;
-    this.follow(this.userId)
-      .catch((error: unknown) => {
-        this.deps.logger.warn('The events of a socket could not be read', { error });
-        this.socket.close(INTERNAL_ERROR, 'try again');
-      })
-      .finally(() => {
-        this.following = false;
-      });
+    this.follow(this.userId).catch((error: unknown) => {
+      this.deps.logger.warn('The events of a socket could not be read', { error });
+      this.leave(TRY_AGAIN_LATER, 'try again; reconnect with lastSeq');
+    });
   }
 
   /** Two pings without an answer mean that nobody is there. */
@@ -100,6 +104,7 @@ export class ClientConnection {
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
+    if (this.ended) return;
     if (this.isTooChatty()) {
       this.refuse('too-many-requests', 'Too many messages.');
       return;
@@ -124,13 +129,15 @@ export class ClientConnection {
       return;
     }
     this.authenticating = true;
+    clearTimeout(this.authenticationTimer);
+    this.authenticationTimer = setTimeout(() => this.leave(TRY_AGAIN_LATER, 'try again'), CHECK_MS);
     this.admit(message).catch((error: unknown) => {
       if (error instanceof AppError) {
         this.refuse(error.code, error.message);
         return;
       }
       this.deps.logger.warn('A socket could not be authenticated', { error });
-      this.socket.close(INTERNAL_ERROR, 'try again');
+      this.leave(TRY_AGAIN_LATER, 'try again');
     });
   }
 
@@ -139,8 +146,11 @@ export class ClientConnection {
     const current = await this.deps.events.lastSeq(principal.userId);
     if (this.ended) return;
     clearTimeout(this.authenticationTimer);
-    const untilExpiry = Math.min(principal.expiresAt.getTime() - Date.now(), MAX_TIMER_MS);
-    this.expiryTimer = setTimeout(() => this.refuse('invalid-token', 'The token has expired.'), untilExpiry);
+    if (!this.deps.admits(principal.userId)) {
+      this.refuse('too-many-requests', 'This user has too many connections.');
+      return;
+    }
+    this.watchExpiry(principal.expiresAt);
     // A position that the log has not reached is of another database or made up: start from what there is.
     this.lastSeq = Math.min(lastSeq ?? current, current);
     this.userId = principal.userId;
@@ -148,20 +158,34 @@ export class ClientConnection {
     this.wake();
   }
 
+  private watchExpiry(expiresAt: Date): void {
+    const left = expiresAt.getTime() - Date.now();
+    this.expiryTimer =
+      left > MAX_TIMER_MS
+        ? setTimeout(() => this.watchExpiry(expiresAt), MAX_TIMER_MS)
+        : setTimeout(() => this.refuse('invalid-token', 'The token has expired.'), left);
+  }
+
   private async follow(userId: string): Promise<void> {
-    while (this.lookAgain && !this.ended) {
-      this.lookAgain = false;
-      const events = await this.deps.events.listAfter(userId, this.lastSeq, BATCH);
-      if (events.length === 0 || this.ended) continue;
-      if (!(await this.deliver(events))) {
-        this.send({ type: 'resync', lastSeq: this.lastSeq });
-        this.socket.close(TRY_AGAIN_LATER, 'too slow; reconnect with lastSeq');
-        setTimeout(() => this.socket.terminate(), 1_000).unref();
-        return;
-      }
-      this.lastSeq = events[events.length - 1].seq;
-      if (events.length === BATCH) this.lookAgain = true;
+    try {
+      while (this.lookAgain && !this.ended) await this.readOn(userId);
+    } finally {
+      // In the same turn as the last look at the bell: one that rings after it starts a new round.
+      this.following = false;
     }
+  }
+
+  private async readOn(userId: string): Promise<void> {
+    this.lookAgain = false;
+    const events = await this.deps.events.listAfter(userId, this.lastSeq, BATCH);
+    if (events.length === 0 || this.ended) return;
+    if (!(await this.deliver(events))) {
+      this.send({ type: 'resync', lastSeq: this.lastSeq });
+      this.leave(TRY_AGAIN_LATER, 'too slow; reconnect with lastSeq');
+      return;
+    }
+    this.lastSeq = events[events.length - 1].seq;
+    if (events.length === BATCH) this.lookAgain = true;
   }
 
   /** @returns false when the client did not take the batch in time */
@@ -190,13 +214,20 @@ export class ClientConnection {
   }
 
   private refuseOrComplain(code: string, message: string): void {
-    if (this.userId === null) this.refuse(code, message);
+    if (this.userId === null && !this.authenticating) this.refuse(code, message);
     else this.send({ type: 'error', code, message });
   }
 
   private refuse(code: string, message: string): void {
     this.send({ type: 'error', code, message });
-    this.socket.close(POLICY_VIOLATION, message);
+    this.leave(POLICY_VIOLATION, message);
+  }
+
+  /** Says goodbye once; what still comes in is not looked at. */
+  private leave(code: number, reason: string): void {
+    this.end();
+    this.socket.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES));
+    setTimeout(() => this.socket.terminate(), LEAVE_MS).unref();
   }
 
   private send(body: Body<ServerMessage>): void {
@@ -211,7 +242,7 @@ export class ClientConnection {
       this.messages = 0;
     }
     this.messages++;
-    return this.messages > MESSAGES_PER_WINDOW;
+    return this.messages > (this.userId === null ? MESSAGES_BEFORE_AUTHENTICATION : MESSAGES_PER_WINDOW);
   }
 }
 

@@ -1,10 +1,12 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { EventBus } from '../platform/events/event-bus.port.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Principal } from '../modules/account/account.domain.js';
 import type { LoggedEvent } from '../modules/event/event.domain.js';
+import type { ProblemCode } from '../contract/problem.contract.js';
+import { refuseRaw } from '../http/http-server.js';
 import { ClientConnection } from './client-connection.js';
 
 interface Deps {
@@ -22,6 +24,8 @@ export const WEBSOCKET_PATH = '/ws';
 const SUBPROTOCOL = 'infernode';
 const TOKEN_PREFIX = 'bearer.';
 const MAX_MESSAGE_BYTES = 16 * 1024;
+/** Browsers' tabs and a few programs; more is a loop gone wild. */
+const MAX_CONNECTIONS_PER_USER = 100;
 const PING_INTERVAL_MS = 30_000;
 const CLOSE_GRACE_MS = 2_000;
 
@@ -46,16 +50,14 @@ export class WebSocketGateway {
     this.pinger.unref();
   }
 
-  attach(http: Server): void {
-    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.on('error', (error) => this.deps.logger.debug('A socket broke while it was upgraded', { error }));
-      const refusal = this.refusalOf(request);
-      if (refusal !== null) {
-        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-        return;
-      }
-      this.server.handleUpgrade(request, socket, head, (client) => this.accept(client, tokenOf(request)));
-    });
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', (error) => this.deps.logger.debug('A socket broke while it was upgraded', { error }));
+    const refusal = this.refusalOf(request);
+    if (refusal !== null) {
+      refuseRaw(socket, refusal.code, refusal.detail);
+      return;
+    }
+    this.server.handleUpgrade(request, socket, head, (client) => this.accept(client, tokenOf(request)));
   }
 
   /** Connections with a known user, and those that have not said yet who they are. */
@@ -72,21 +74,29 @@ export class WebSocketGateway {
     await Promise.all(sockets.map((socket) => closeSocket(socket)));
   }
 
-  private refusalOf(request: IncomingMessage): string | null {
-    if (this.closing) return '503 Service Unavailable';
+  private refusalOf(request: IncomingMessage): { code: ProblemCode; detail: string } | null {
+    if (this.closing) return { code: 'service-unavailable', detail: 'The server is shutting down.' };
     const path = (request.url ?? '').split('?')[0];
-    if (path !== WEBSOCKET_PATH) return '404 Not Found';
+    if (path !== WEBSOCKET_PATH) return { code: 'route-not-found', detail: `WebSockets are at ${WEBSOCKET_PATH}.` };
+    if (!isSameOrigin(request)) return { code: 'forbidden', detail: 'Pages of other origins may not connect.' };
     return null;
   }
 
   private accept(socket: WebSocket, token: string | null): void {
-    const client = new ClientConnection(socket, this.deps);
+    const client = new ClientConnection(socket, {
+      ...this.deps,
+      admits: (userId) => this.connectionsOf(userId) < MAX_CONNECTIONS_PER_USER,
+    });
     this.clients.set(socket, client);
     socket.once('close', () => {
       this.clients.delete(socket);
       client.end();
     });
     client.begin(token);
+  }
+
+  private connectionsOf(userId: string): number {
+    return [...this.clients.values()].filter((client) => client.userId === userId).length;
   }
 
   private wake(userId: string | null): void {
@@ -98,6 +108,12 @@ export class WebSocketGateway {
   private pingAll(): void {
     for (const client of this.clients.values()) client.ping();
   }
+}
+
+/** Programs send no Origin; a page may connect to the host it came from (RFC 6455 section 10.2). */
+function isSameOrigin({ headers }: IncomingMessage): boolean {
+  if (headers.origin === undefined) return true;
+  return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host;
 }
 
 /** From the subprotocols only: an address ends up in logs and histories. */

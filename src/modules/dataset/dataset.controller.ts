@@ -14,7 +14,7 @@ export class DatasetController {
   constructor(private readonly datasets: DatasetService) {}
 
   readonly create: RouteHandler<typeof createDatasetRoute> = async ({ body }, { principal }) => {
-    const dataset = await this.datasets.create(principal.userId, body);
+    const dataset = await this.datasets.create(principal.userId, { name: body.name, tags: body.tags ?? [] });
     return { body: { message: 'Dataset created successfully', dataset: presentDataset(dataset) } };
   };
 

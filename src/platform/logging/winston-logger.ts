@@ -33,11 +33,17 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function wrap(logger: winston.Logger): Logger {
+  const write =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (message: string, fields?: Record<string, unknown>): void => {
+      // Formats cost more than the question whether anybody wants the line.
+      if (logger.isLevelEnabled(level)) logger.log(level, message, plain(fields));
+    };
   return {
-    debug: (message, fields) => void logger.debug(message, plain(fields)),
-    info: (message, fields) => void logger.info(message, plain(fields)),
-    warn: (message, fields) => void logger.warn(message, plain(fields)),
-    error: (message, fields) => void logger.error(message, plain(fields)),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
     child: (fields) => wrap(logger.child(fields)),
   };
 }
@@ -65,11 +71,23 @@ const pretty = winston.format.printf(({ level, message, timestamp, role: _role, 
   const time = String(timestamp).slice(11, 23);
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : prettyValue(value)}`);
-  return [time, LABELS[level] ?? level, String(message), ...rest].join(' ');
+    .map(([key, value]) => `${oneLine(key)}=${typeof value === 'string' ? oneLine(value) : prettyValue(value)}`);
+  return [time, LABELS[level] ?? level, oneLine(String(message)), ...rest].join(' ');
 });
 
+const LINE_BREAKING = /[\p{Cc}\u2028\u2029]/u;
+
+/** Text that could end the line, or steer the terminal, is shown quoted and escaped: a log line is one line. */
+function oneLine(text: string): string {
+  return LINE_BREAKING.test(text) ? JSON.stringify(text).replaceAll(/[\u007f-\u009f\u2028\u2029]/g, '\ufffd') : text;
+}
+
 function prettyValue(value: unknown): string {
-  if (typeof value === 'object' && value !== null && 'stack' in value) return `\n  ${String(value.stack)}`;
-  return JSON.stringify(value);
+  if (typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string') {
+    return `\n${value.stack
+      .split('\n')
+      .map((line) => `  ${oneLine(line)}`)
+      .join('\n')}`;
+  }
+  return oneLine(JSON.stringify(value));
 }
