@@ -60,11 +60,11 @@ export class Installation {
   ) {}
 
   static async create({ settings = {}, database = defaultDatabase(), uid, built }: InstallationOptions = {}) {
+    const connection = database === 'shared' ? await createTestDatabase(inject('databaseServer')) : null;
     const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'infernode-e2e-')));
     // The database server runs as another user when this is root, and has to get through.
     await chmod(folder, 0o755);
     if (uid !== undefined) await chown(folder, uid, uid);
-    const connection = database === 'shared' ? await createTestDatabase(inject('databaseServer')) : null;
     const env = {
       ...passedEnvironment(),
       ...TEST_SETTINGS,
