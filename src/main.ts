@@ -25,6 +25,7 @@ async function main(role: string | undefined): Promise<number> {
   const { NODE_ENV, LOG_LEVEL } = config.settings;
   const format = NODE_ENV === 'production' ? 'json' : 'pretty';
   const logger = createLogger({ level: LOG_LEVEL, format, fields: { role } });
+  for (const warning of config.warnings) logger.warn(warning);
   try {
     if (role === 'migrate') return await (await import('./processes/migrate.process.js')).runMigrate(config, logger);
     return await (await import('./processes/run-process.js')).runProcess(role, config, logger);

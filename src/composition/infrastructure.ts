@@ -73,8 +73,10 @@ export async function createInfrastructure(
   const bus = new PostgresEventBus(connection, logger);
   lifecycle.register('connections', 'event bus', () => bus.close());
 
-  const { keys, created } = await loadOrCreateSigningKeys(config);
+  const { keys, created, exposed } = await loadOrCreateSigningKeys(config);
   if (created) logger.info('Made a key pair for tokens', { file: config.privateKeyPath });
+  if (exposed)
+    logger.warn('Other users can read the private key; run chmod 600 on it', { file: config.privateKeyPath });
 
   return {
     sequelize,

@@ -11,7 +11,6 @@ export class AccountController {
 
   readonly login: RouteHandler<typeof loginRoute> = async ({ body }) => ({
     body: { message: 'Login successful', token: await this.accounts.login(body.email, body.password) },
-    headers: { 'Cache-Control': 'no-store' },
   });
 
   readonly credits: RouteHandler<typeof creditsRoute> = async (_input, { principal }) => ({

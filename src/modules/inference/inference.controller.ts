@@ -34,6 +34,7 @@ export class InferenceController {
       'Content-Type': 'application/zip',
       'Content-Length': String(archive.bytes),
       'Content-Disposition': `attachment; filename="infernode-${params.id}.zip"`,
+      'Cache-Control': 'private, no-cache',
       ETag: `"${archive.sha256}"`,
     });
     if (request.method === 'HEAD') {

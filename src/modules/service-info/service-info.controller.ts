@@ -18,7 +18,6 @@ export class ServiceInfoController {
     await this.service.checkHealth();
     return {
       body: { status: 'Server is working!', timestamp: new Date().toISOString() },
-      headers: { 'Cache-Control': 'no-store' },
     };
   };
 

@@ -8,8 +8,7 @@ export class PasswordHasher {
 
   constructor(private readonly cost: number) {
     this.decoy = bcrypt.hash(randomBytes(18).toString('base64'), cost);
-    // Awaited on the first login of an unknown account; until then a failure must not count as unhandled.
-    this.decoy.catch(() => undefined);
+    this.decoy.catch(() => undefined); // awaited on the first login of an unknown account, which then fails by it
   }
 
   /** @throws RangeError for a password that bcrypt would cut; requests are checked before they come here */

@@ -6,7 +6,7 @@ import {
   randomUUID,
   type KeyObject,
 } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -27,19 +27,30 @@ export class SigningKeyError extends Error {
   override readonly name = 'SigningKeyError';
 }
 
+interface LoadedKeys {
+  keys: SigningKeys;
+  /** Made here and now. */
+  created: boolean;
+  /** The private key's permissions let other users of the machine read it. */
+  exposed: boolean;
+}
+
 /** Reads the pair; makes one first when both files are missing. */
-export async function loadOrCreateSigningKeys(paths: KeyPaths): Promise<{ keys: SigningKeys; created: boolean }> {
+export async function loadOrCreateSigningKeys(paths: KeyPaths): Promise<LoadedKeys> {
   // In this order: the private key is made first, so who finds the public one finds that too.
   const publicPem = await read(paths.publicKeyPath);
   const privatePem = await read(paths.privateKeyPath);
-  if (privatePem !== null) return { keys: toSigningKeys(paths, privatePem, publicPem), created: false };
+  if (privatePem !== null) {
+    const { mode } = await stat(paths.privateKeyPath);
+    return { keys: toSigningKeys(paths, privatePem, publicPem), created: false, exposed: (mode & 0o077) !== 0 };
+  }
   if (publicPem !== null) {
     throw new SigningKeyError(`${paths.privateKeyPath} is missing although ${paths.publicKeyPath} exists.`);
   }
   const created = await createSigningKeys(paths);
   const [newPrivate, newPublic] = await Promise.all([read(paths.privateKeyPath), read(paths.publicKeyPath)]);
   if (newPrivate === null) throw new SigningKeyError(`${paths.privateKeyPath} vanished while it was made.`);
-  return { keys: toSigningKeys(paths, newPrivate, newPublic), created };
+  return { keys: toSigningKeys(paths, newPrivate, newPublic), created, exposed: false };
 }
 
 /**

@@ -19,8 +19,13 @@ const payloadSchema = z.object({
   email: z.string(),
   role: z.enum(ROLES),
   token_use: z.literal('access'),
-  exp: z.number(),
+  sub: z.uuid(),
+  iat: z.int(),
+  exp: z.int(),
 });
+
+/** Clocks of several servers may differ by this much. */
+const CLOCK_SKEW_SECONDS = 60;
 
 /** Signs and checks access tokens (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
 export class TokenService {
@@ -55,7 +60,11 @@ export class TokenService {
         complete: true,
       });
       if (header.kid !== this.keys.keyId) throw new Error('unknown key id');
+      // RFC 7515 section 4.1.11: extensions that are not understood must not be ignored.
+      if (header.typ !== 'JWT' || 'crit' in header) throw new Error('unexpected header');
       const claims = payloadSchema.parse(payload);
+      if (claims.sub !== claims.id) throw new Error('subject and id differ');
+      if (claims.iat > Date.now() / 1000 + CLOCK_SKEW_SECONDS) throw new Error('issued in the future');
       return { userId: claims.id, email: claims.email, role: claims.role, expiresAt: new Date(claims.exp * 1000) };
     } catch (error) {
       const expired = error instanceof jwt.TokenExpiredError;

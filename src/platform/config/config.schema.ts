@@ -176,20 +176,10 @@ export const SETTINGS = define({
   },
   FASTAPI_HOST: {
     group: 'Model servers',
-    schema: text.refine(
-      () => false,
-      'model servers are not supported by this version; leave it out to use the embedded engine',
-    ),
-    description: 'Reserved for model servers; this version runs the embedded engine only.',
+    schema: text,
+    description: 'Of a model server. This version runs the embedded engine only, and says so at the start.',
   },
-  FASTAPI_PORT: {
-    group: 'Model servers',
-    schema: port.refine(
-      () => false,
-      'model servers are not supported by this version; leave it out to use the embedded engine',
-    ),
-    description: 'Reserved, like FASTAPI_HOST.',
-  },
+  FASTAPI_PORT: { group: 'Model servers', schema: port, description: 'Used with FASTAPI_HOST.' },
   ENGINE_PROCESSES: {
     group: 'Engine',
     schema: wholeNumber(1, 256),

@@ -99,7 +99,6 @@ describe('loadConfig', () => {
     [{ ADMIN_PASSWORD: 'é'.repeat(40) }, /^ADMIN_PASSWORD: has more than the 72 bytes/],
     [{ BCRYPT_COST: '4' }, /^BCRYPT_COST: must be at least 10 outside of tests/],
     [{ JOB_LEASE: '2h' }, /^JOB_LEASE: /],
-    [{ FASTAPI_HOST: 'gpu' }, /^FASTAPI_HOST: model servers are not supported/],
     [{ CARBON_INTENSITY: '-1' }, /^CARBON_INTENSITY: must be a number/],
     [
       { JWT_PRIVATE_KEY_PATH: './key', JWT_PUBLIC_KEY_PATH: '/somewhere/key' },

@@ -36,6 +36,8 @@ export interface Config {
   readonly queue: QueueConfig;
   readonly engineProcesses: number;
   readonly workerConcurrency: number;
+  /** Things to say at the start: settings that are read and have no effect. */
+  readonly warnings: readonly string[];
 }
 
 export interface ConfigSource {
@@ -80,6 +82,10 @@ export function loadConfig(source: ConfigSource): Config {
     engineProcesses: settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
     workerConcurrency:
       settings.WORKER_CONCURRENCY ?? settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
+    warnings:
+      settings.FASTAPI_HOST === undefined
+        ? []
+        : ['FASTAPI_HOST is set, but this version has no model servers yet: jobs run on the embedded engine'],
   });
 }
 

@@ -35,7 +35,7 @@ export abstract class BaseDao<M extends Model> {
   }
 }
 
-/** The row without Sequelize around it; `get` itself is typed as any. */
+/** The row without Sequelize around it; `get` itself does not say what it returns. */
 export function plain<M extends Model>(row: M): Attributes<M> {
   return row.get({ plain: true }) as Attributes<M>;
 }

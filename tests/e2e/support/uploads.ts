@@ -41,8 +41,7 @@ export function stalledUpload(user: ApiUser, datasetId: string) {
     }
   }
   const outcome = user.uploadStream(datasetId, content(), bytes);
-  // Whoever awaits it later still gets the error.
-  outcome.catch(() => undefined);
+  outcome.catch(() => undefined); // whoever awaits it later still gets the error
   return {
     outcome,
     resume: () => {

@@ -87,9 +87,15 @@ describe.runIf(onLinux)('the embedded server after a crash', () => {
     const { uid, gid } = await fs.stat(path.join(base, 'postgres', 'pg'));
     const user = process.getuid?.() === 0 ? { uid, gid } : {};
     // The shell becomes `sleep`, which never takes notice of the end of the child it got from the shell: a zombie.
-    const host = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 600'], { cwd: '/', stdio: ['ignore', 'pipe', 'ignore'], ...user }); // prettier-ignore
+    const host = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 600'], {
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      ...user,
+    });
     children.push(host);
-    const zombie = Number(await new Promise<string>((resolve) => host.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())))); // prettier-ignore
+    const zombie = Number(
+      await new Promise<string>((resolve) => host.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()))),
+    );
     await eventually('a zombie', async () => / Z /.test(await fs.readFile(`/proc/${zombie}/stat`, 'utf8')));
 
     for (const pid of [host.pid, zombie]) {

@@ -41,7 +41,10 @@ describe('startEmbeddedPostgres', () => {
     const first = await start(dataDir, { settings: { work_mem: '7MB' } });
     expect(first.connection).toMatchObject({ username: 'infernode', database: 'infernode' });
     expect((await fs.stat(first.connection.host)).mode & 0o777).toBe(0o700);
-    const settings = await query(first, "SELECT name, setting FROM pg_settings WHERE name = ANY('{fsync,listen_addresses,work_mem}')"); // prettier-ignore
+    const settings = await query(
+      first,
+      "SELECT name, setting FROM pg_settings WHERE name = ANY('{fsync,listen_addresses,work_mem}')",
+    );
     expect(Object.fromEntries(settings.map(({ name, setting }) => [name, setting]))).toEqual({
       fsync: 'on',
       listen_addresses: '',
