@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { JobState } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../tests/support/silent-logger.js';
 import type { QueueBackend, QueuedJob } from '../platform/queue/queue-backend.port.js';
@@ -6,7 +7,10 @@ import { JOB_CATALOG, parsePayload, type JobKind } from './job-catalog.js';
 import { JobClient } from './job-client.js';
 
 /** Keeps what is added, as it would lie in a queue: as JSON. */
-function recordingBackend(): { backend: QueueBackend; queued: { queue: string; job: QueuedJob }[] } {
+function recordingBackend(state: JobState | 'unknown' = 'unknown'): {
+  backend: QueueBackend;
+  queued: { queue: string; job: QueuedJob }[];
+} {
   const queued: { queue: string; job: QueuedJob }[] = [];
   const backend: QueueBackend = {
     createQueue: (queue) =>
@@ -15,9 +19,10 @@ function recordingBackend(): { backend: QueueBackend; queued: { queue: string; j
           queued.push(...jobs.map((job) => ({ queue, job: JSON.parse(JSON.stringify(job)) as QueuedJob })));
           return Promise.resolve();
         },
+        stateOf: () => Promise.resolve(state),
         close: () => Promise.resolve(),
       }),
-    createWorker: () => ({ close: () => Promise.resolve() }),
+    createWorker: () => ({ close: () => Promise.resolve(), disconnect: () => undefined }),
     withinTransaction: null,
     close: () => Promise.resolve(),
   };
@@ -47,12 +52,36 @@ describe('the job catalogue', () => {
     expect(entries[0]).toMatchObject({ delay: 1500, removeOnComplete: true, removeOnFail: true });
   });
 
+  it.each([
+    ['active', 1],
+    ['delayed', 1],
+    ['prioritized', 0],
+    ['waiting', 0],
+  ] as const)('rings again beside a bell that is %s: %i bells', async (state, count) => {
+    const { backend, queued } = recordingBackend(state);
+    const client = await JobClient.open(backend, silentLogger);
+    await client.ringAfterCommit([{ ...bell, delayMs: 0, again: true }]);
+    expect(queued).toHaveLength(count);
+    expect(queued.map(({ job }) => job.opts.jobId)).not.toContain(`${bell.id}.${bell.round}`);
+  });
+
+  it('rings the same bell again when it is lost', async () => {
+    const { backend, queued } = recordingBackend('unknown');
+    const client = await JobClient.open(backend, silentLogger);
+    await client.ringAfterCommit([{ ...bell, delayMs: 0, again: true }]);
+    expect(queued[0].job.opts.jobId).toBe(`${bell.id}.${bell.round}`);
+  });
+
   it('does not fail what is committed already when the queue takes nothing', async () => {
     const { backend } = recordingBackend();
     const failing: QueueBackend = {
       ...backend,
       createQueue: () =>
-        Promise.resolve({ add: () => Promise.reject(new Error('away')), close: () => Promise.resolve() }),
+        Promise.resolve({
+          add: () => Promise.reject(new Error('away')),
+          stateOf: () => Promise.reject(new Error('away')),
+          close: () => Promise.resolve(),
+        }),
     };
     const client = await JobClient.open(failing, silentLogger);
     await expect(client.ringAfterCommit([bell])).resolves.toBeUndefined();

@@ -48,17 +48,38 @@ export class JobClient implements DoorbellRinger {
 
   private async addAll(bells: readonly Doorbell[]): Promise<void> {
     for (const [kind, queue] of this.queues) {
-      const jobs = bells.filter((bell) => bell.kind === kind).map(toJob);
+      const jobs: QueuedJob[] = [];
+      for (const bell of bells) {
+        if (bell.kind !== kind) continue;
+        const name = bell.again === true ? await nameAgain(queue, bell) : nameOf(bell);
+        if (name !== null) jobs.push(toJob(bell, name));
+      }
       if (jobs.length > 0) await queue.add(jobs);
     }
   }
 }
 
-function toJob({ kind, id, round, priority, delayMs }: Doorbell): QueuedJob {
+/** One bell per round: ringing twice is ringing once. */
+const nameOf = ({ id, round }: Doorbell): string => `${id}.${round}`;
+
+/** Ringing again twice within this time is ringing again once. */
+const AGAIN_EVERY_MS = 30_000;
+/** A bell in such a state is heard when its turn comes. */
+const WAITING_STATES: readonly string[] = ['waiting', 'prioritized'];
+
+/** @returns null when the first bell still waits for its turn */
+async function nameAgain(queue: JobQueue, bell: Doorbell): Promise<string | null> {
+  const name = nameOf(bell);
+  const state = await queue.stateOf(name);
+  if (state === 'unknown') return name;
+  return WAITING_STATES.includes(state) ? null : `${name}.${Math.floor(Date.now() / AGAIN_EVERY_MS)}`;
+}
+
+function toJob({ kind, id, priority, delayMs }: Doorbell, name: string): QueuedJob {
   return {
     name: kind,
     data: { inferenceId: id },
-    // One bell per round: ringing twice is ringing once. BullMQ takes the smallest number first.
-    opts: { jobId: `${id}.${round}`, priority: 11 - priority, delay: delayMs, attempts: 1, ...FORGET_FINISHED },
+    // BullMQ takes the smallest number first.
+    opts: { jobId: name, priority: 11 - priority, delay: delayMs, attempts: 1, ...FORGET_FINISHED },
   };
 }

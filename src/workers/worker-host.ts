@@ -11,10 +11,14 @@ interface Deps {
   logger: Logger;
 }
 
+/** How long a queue has to hear of the end of its jobs once they have ended; one that is away never hears. */
+const FAREWELL_MS = 2_000;
+
 /** Takes jobs from the queues and hands them to their handlers. */
 export class WorkerHost {
   private workers: JobWorker[] = [];
   private readonly shutdown = new AbortController();
+  private readonly running = new Set<Promise<void>>();
 
   constructor(private readonly deps: Deps) {}
 
@@ -30,14 +34,35 @@ export class WorkerHost {
   /** Takes nothing new, lets running jobs end for a while, then has them given back. */
   async stop(): Promise<void> {
     const giveBack = setTimeout(() => this.shutdown.abort(new Error('shutting down')), this.deps.drainMs);
+    const farewell = new AbortController();
     try {
-      await Promise.all(this.workers.map((worker) => worker.close()));
+      const closed = Promise.all(this.workers.map((worker) => worker.close())).then(() => true);
+      const inTime = await Promise.race([closed, this.farewellOver(farewell.signal)]);
+      if (inTime) return;
+      this.deps.logger.warn('The queue does not hear that its jobs have ended; leaving it');
+      for (const worker of this.workers) worker.disconnect();
     } finally {
       clearTimeout(giveBack);
+      farewell.abort();
     }
   }
 
-  private async handle(kind: JobKind, data: unknown): Promise<void> {
+  /** @returns false, a while after the last job has ended; never when called off */
+  private async farewellOver(signal: AbortSignal): Promise<false> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), FAREWELL_MS);
+      signal.addEventListener('abort', () => clearTimeout(timer));
+    });
+  }
+
+  private handle(kind: JobKind, data: unknown): Promise<void> {
+    const work = this.work(kind, data).finally(() => this.running.delete(work));
+    this.running.add(work);
+    return work;
+  }
+
+  private async work(kind: JobKind, data: unknown): Promise<void> {
     const payload = parsePayload(kind, data);
     try {
       await this.deps.handlers[kind](payload, this.shutdown.signal);

@@ -3,11 +3,16 @@ export interface Doorbell {
   /** A kind of the job catalogue. */
   kind: 'run-inference';
   id: string;
-  /** Bells of one id and round are the same bell. */
+  /** Bells of one id and round are the same bell, except those rung again. */
   round: number;
   /** 1…10, 10 first. */
   priority: number;
   delayMs: number;
+  /**
+   * The row waits although its bell was rung. Unless that bell still waits for its turn, another one is rung beside it:
+   * the first may lie with a dead worker, or be late by a clock that is wrong.
+   */
+  again?: boolean;
 }
 
 export interface DoorbellRinger {

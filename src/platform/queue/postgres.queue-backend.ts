@@ -9,7 +9,14 @@ import {
   type PgQueryResult,
 } from 'bullmq';
 import pg from 'pg';
-import { QUEUE_SCHEMA, type DatabaseConnection } from '../database/connect.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  KEEP_ALIVE_DELAY_MS,
+  QUERY_TIMEOUT_MS,
+  QUEUE_SCHEMA,
+  STATEMENT_TIMEOUT_MS,
+  type DatabaseConnection,
+} from '../database/connect.js';
 import type { Logger } from '../logging/logger.js';
 import type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from './queue-backend.port.js';
 
@@ -35,6 +42,10 @@ export class PostgresQueueBackend implements QueueBackend {
       ...(database.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
       max: poolSize,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
       application_name: 'infernode queue',
       options: `-c search_path=${QUEUE_SCHEMA}`,
     });
@@ -51,6 +62,7 @@ export class PostgresQueueBackend implements QueueBackend {
       add: async (jobs: readonly QueuedJob[]) => {
         await queue.addBulk([...jobs]);
       },
+      stateOf: (jobId) => queue.getJobState(jobId),
       close: () => queue.close(),
     };
   }
@@ -61,7 +73,14 @@ export class PostgresQueueBackend implements QueueBackend {
     worker.on('error', (error) =>
       this.options.logger.warn('The worker has trouble with its queue', { queue: name, error }),
     );
-    return { close: () => worker.close() };
+    return {
+      close: () => worker.close(),
+      disconnect: () => {
+        worker
+          .disconnect()
+          .catch((error: unknown) => this.options.logger.debug('A worker did not disconnect cleanly', { error }));
+      },
+    };
   }
 
   readonly withinTransaction = <T>(connection: unknown, enqueue: () => Promise<T>): Promise<T> =>

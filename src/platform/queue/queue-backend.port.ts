@@ -1,4 +1,4 @@
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, JobState } from 'bullmq';
 
 export interface QueuedJob {
   name: string;
@@ -9,12 +9,16 @@ export interface QueuedJob {
 export interface JobQueue {
   /** All or none. A job whose `jobId` is still queued is not added again. */
   add(jobs: readonly QueuedJob[]): Promise<void>;
+  /** Where BullMQ has the job with this id now; `unknown` when it has none. */
+  stateOf(jobId: string): Promise<JobState | 'unknown'>;
   close(): Promise<void>;
 }
 
 export interface JobWorker {
   /** Takes no new jobs from now on, and resolves when none is being worked on. */
   close(): Promise<void>;
+  /** For a `close` that does not come to its end: lets go of the queue, wherever that is. */
+  disconnect(): void;
 }
 
 export type JobProcessor = (job: { name: string; data: unknown }) => Promise<void>;
