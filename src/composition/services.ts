@@ -76,6 +76,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     repositories,
     logger,
     maxAttempts: settings.JOB_MAX_ATTEMPTS,
+    leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
   const sweep = new StorageSweepService({ store, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });

@@ -21,9 +21,14 @@ export function createScheduler({ config, services, logger }: Container): Schedu
   return new Scheduler(
     [
       {
-        name: 'reconcile jobs',
+        name: 'take back jobs of silent workers',
         everyMs: config.settings.RECONCILE_INTERVAL * 1000,
-        run: () => services.recovery.reconcile(),
+        run: () => services.recovery.recoverLost(),
+      },
+      {
+        name: 'ring again for jobs that nobody took',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.recovery.ringAgain(),
       },
       {
         name: 'sweep storage',

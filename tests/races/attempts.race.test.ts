@@ -65,7 +65,7 @@ describe('attempts at a job', () => {
     await until(
       async () => {
         await app.sql(`UPDATE inference_jobs SET lease_expires_at = now() - interval '1 s' WHERE id = $1`, [id]);
-        await app.container.services.recovery.reconcile();
+        await app.container.services.recovery.recoverLost();
         return (await attemptsOf(app, id))[0].outcome === 'LOST';
       },
       { what: 'the loss of attempt 1' },
@@ -221,7 +221,8 @@ describe('attempts at a job', () => {
     await jobEnd(app, { id });
     await app.container.services.execution.execute(id, never);
     await app.container.services.execution.execute(crypto.randomUUID(), never);
-    await app.container.services.recovery.reconcile();
+    await app.container.services.recovery.recoverLost();
+    await app.container.services.recovery.ringAgain();
     expect(runner.begun).toHaveLength(1);
     await expectOneResult(app, id);
   });

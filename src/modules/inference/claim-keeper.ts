@@ -18,14 +18,19 @@ interface Deps {
   /** Fires at shutdown, when the job is to be given back. */
   shutdown: AbortSignal;
   /** @returns null when the claim is lost */
-  renew(progress: RunProgress | null, log: boolean): Promise<{ cancelRequested: boolean } | null>;
+  renew(progress: RunProgress | null): Promise<{ cancelRequested: boolean } | null>;
+  /** Told of some of the progress, after it was renewed with. */
+  logProgress(progress: RunProgress): void;
 }
 
 const TICK_MS = 1_000;
 /** Progress goes into the event log in steps of at least this share, so a job adds at most twenty entries. */
 const LOGGED_STEP = 0.05;
 
-/** Renews a claim while a run goes on, carries its progress, and stops the run when it must not go on. */
+/**
+ * Renews a claim while a run goes on, carries its progress, and stops the run when it must not go on. When the database
+ * does not answer, the run goes on: nobody else may have taken the job, and the guarded write at the end decides.
+ */
 export class ClaimKeeper {
   private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout;
@@ -72,10 +77,7 @@ export class ClaimKeeper {
   }
 
   private startTick(): void {
-    if (this.busy) {
-      this.checkSilence();
-      return;
-    }
+    if (this.busy) return;
     this.busy = true;
     this.ticking = this.tick().finally(() => {
       this.busy = false;
@@ -90,23 +92,20 @@ export class ClaimKeeper {
     const log = progress !== null && share - this.loggedShare >= LOGGED_STEP;
     const startedAt = performance.now();
     try {
-      const answer = await this.deps.renew(progress, log);
+      const answer = await this.deps.renew(progress);
       if (answer === null) {
         this.stop('claim-lost');
         return;
       }
       this.renewedAt = startedAt;
       if (progress !== null) this.sharedProcessed = progress.processed;
-      if (log) this.loggedShare = share;
+      if (log) {
+        this.loggedShare = share;
+        this.deps.logProgress(progress);
+      }
       if (answer.cancelRequested) this.stop('cancel-requested');
     } catch (error) {
       this.deps.logger.warn('The claim could not be renewed', { error });
-      this.checkSilence();
     }
-  }
-
-  /** Who could not renew for a whole lease must believe that the job is somebody else's by now. */
-  private checkSilence(): void {
-    if (performance.now() - this.renewedAt > this.deps.leaseSeconds * 1000) this.stop('claim-lost');
   }
 }

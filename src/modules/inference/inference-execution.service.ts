@@ -1,9 +1,10 @@
 import type { InferenceResult } from '../../contract/inference.contract.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { repeatWhileUnavailable } from '../../platform/database/while-unavailable.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import { RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
-import type { Runner, RunProgress, RunResult } from '../../runners/runner.port.js';
+import type { Runner, RunResult } from '../../runners/runner.port.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { archiveKey, type Archive } from '../result/result.domain.js';
@@ -14,6 +15,7 @@ import { backoffMs, footprintOf, type Claim, type Footprint, type Job } from './
 import { statusEvent } from './inference.events.js';
 import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
 import { releaseHold, settleCompleted } from './inference.settlement.js';
+import { ProgressLog } from './progress-log.js';
 
 interface Repositories {
   credits: CreditRepository;
@@ -39,6 +41,9 @@ interface Deps {
   gramsPerKwh: number;
 }
 
+/** How long a result waits for a database that is away, before its work is given up. */
+const KEEP_RESULT_MS = 3_600_000;
+
 /** The life of one attempt: claim, run, and exactly one ending, guarded by the claim. */
 export class InferenceExecutionService {
   constructor(private readonly deps: Deps) {}
@@ -52,18 +57,21 @@ export class InferenceExecutionService {
     if (claim === null) return;
     const logger = this.deps.logger.child({ jobId: id, attempt: claim.job.attempt });
     logger.info('Job started');
+    const scratch = await this.deps.store.scratch('.zip');
+    const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
     const keeper = new ClaimKeeper({
       leaseSeconds: this.deps.leaseSeconds,
       timeoutSeconds: this.deps.timeoutSeconds,
       logger,
       shutdown,
-      renew: (progress, log) => this.renew(claim, progress, log),
+      renew: (progress) => this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress),
+      logProgress: (progress) => progressLog.tell(progress),
     });
-    const scratch = await this.deps.store.scratch('.zip');
     try {
       const result = await this.run(claim, scratch, keeper);
+      // The claim is kept until the result is written: the database may be away just now.
+      await this.complete(claim, result, scratch, { logger, shutdown });
       await keeper.close();
-      await this.complete(claim, result, scratch, logger);
     } catch (error) {
       await keeper.close();
       await this.endWithoutResult(claim, keeper, error, logger);
@@ -77,20 +85,6 @@ export class InferenceExecutionService {
       const claim = await repositories.jobs.claim(id, this.deps.worker, this.deps.leaseSeconds);
       if (claim !== null) await repositories.events.append(claim.job.userId, [statusEvent(claim.job)]);
       return claim;
-    });
-  }
-
-  private renew(
-    claim: Claim,
-    progress: RunProgress | null,
-    log: boolean,
-  ): Promise<{ cancelRequested: boolean } | null> {
-    if (!log) return this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress);
-    return this.deps.uow.run(async ({ repositories }) => {
-      const answer = await repositories.jobs.renew(claim, this.deps.leaseSeconds, progress);
-      if (answer !== null)
-        await repositories.events.append(claim.job.userId, [statusEvent({ ...claim.job, progress })]);
-      return answer;
     });
   }
 
@@ -123,7 +117,12 @@ export class InferenceExecutionService {
     }
   }
 
-  private async complete(claim: Claim, run: RunResult, scratch: ScratchFile, logger: Logger): Promise<void> {
+  private async complete(
+    claim: Claim,
+    run: RunResult,
+    scratch: ScratchFile,
+    { logger, shutdown }: { logger: Logger; shutdown: AbortSignal },
+  ): Promise<void> {
     const staged = await scratch.stage();
     const archive: Archive = {
       key: archiveKey(claim.job.id, claim.token),
@@ -134,20 +133,55 @@ export class InferenceExecutionService {
     const payload = this.presentResult(claim.job, run, footprint);
     // File before row: without the row the sweeper takes the file away.
     await staged.commit(archive.key);
+    let isOurs: boolean;
+    try {
+      isOurs = await repeatWhileUnavailable(() => this.writeResult(claim, payload, archive, footprint), {
+        signal: shutdown,
+        forMs: KEEP_RESULT_MS,
+        onFailure: (error) => logger.warn('The result cannot be written now; trying again', { error }),
+      });
+    } catch (error) {
+      await this.discardArchive(claim, archive, logger);
+      throw error;
+    }
+    if (!isOurs) {
+      await this.deps.store.delete(archive.key);
+      logger.warn('The result came too late: the job is no longer of this attempt');
+      return;
+    }
+    logger.info('Job completed', { frames: payload.velocity.length, seconds: run.usage.wallSeconds });
+  }
+
+  /** @returns whether this result is that of the job, written now or by an earlier try that was not answered */
+  private async writeResult(
+    claim: Claim,
+    payload: InferenceResult,
+    archive: Archive,
+    footprint: Footprint,
+  ): Promise<boolean> {
     const job = await this.deps.uow.run(async ({ repositories }) => {
-      const completed = await repositories.jobs.completeIfClaimed(claim, run.velocity.length, footprint);
+      const completed = await repositories.jobs.completeIfClaimed(claim, payload.velocity.length, footprint);
       if (completed === null) return null;
       await repositories.results.add({ jobId: completed.id, payload, archive });
       await settleCompleted(repositories.credits, completed);
       await repositories.events.append(completed.userId, [statusEvent(completed, payload)]);
       return completed;
     });
-    if (job === null) {
-      await this.deps.store.delete(archive.key);
-      logger.warn('The result came too late: the job is no longer of this attempt');
-      return;
+    return job !== null || this.isStored(claim, archive);
+  }
+
+  private async isStored(claim: Claim, archive: Archive): Promise<boolean> {
+    const stored = await this.deps.repositories.results.ofJob(claim.job.id);
+    return stored?.archive.key === archive.key;
+  }
+
+  /** The row may have been written without our hearing of it: without its answer the archive is left to the sweeper. */
+  private async discardArchive(claim: Claim, archive: Archive, logger: Logger): Promise<void> {
+    try {
+      if (!(await this.isStored(claim, archive))) await this.deps.store.delete(archive.key);
+    } catch (error) {
+      logger.warn('The archive of a result that was not written stays behind', { key: archive.key, error });
     }
-    logger.info('Job completed', { frames: payload.velocity.length, seconds: run.usage.wallSeconds });
   }
 
   private presentResult(job: Job, run: RunResult, footprint: Footprint): InferenceResult {

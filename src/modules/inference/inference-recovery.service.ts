@@ -1,8 +1,10 @@
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { isDatabaseUnavailable } from '../../platform/database/database-errors.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { statusEvent } from './inference.events.js';
+import type { ExpiredClaim } from './inference.dao.js';
 import type { InferenceRepository } from './inference.repository.js';
 import { releaseHold } from './inference.settlement.js';
 
@@ -17,21 +19,49 @@ interface Deps {
   repositories: Repositories;
   logger: Logger;
   maxAttempts: number;
+  leaseSeconds: number;
   /** How long a due job may lie before its bell is rung again. */
   graceSeconds: number;
 }
 
 const BATCH = 500;
+/** So many of the most urgent overdue jobs may get a second bell; a longer queue is a backlog, not a loss. */
+const RING_AGAIN = 50;
+/** A job whose rows somebody holds for longer than this has to wait for the next turn. */
+const LOCKS = { lockTimeoutMs: 5_000 };
 
 /** Finds what workers and queues have lost. Several may run at once: every move is guarded. */
 export class InferenceRecoveryService {
-  constructor(private readonly deps: Deps) {}
+  private readonly contact: DatabaseContact;
 
-  async reconcile(): Promise<void> {
-    for (const claim of await this.deps.repositories.jobs.expiredClaims(BATCH)) {
-      await this.recover(claim.id, claim.claimToken);
+  constructor(private readonly deps: Deps) {
+    this.contact = new DatabaseContact(deps.leaseSeconds * 1000);
+  }
+
+  /** Takes jobs back from workers that fell silent. */
+  async recoverLost(): Promise<void> {
+    let after: ExpiredClaim | null = null;
+    do {
+      const page: ExpiredClaim[] = await this.contact.through(() =>
+        this.deps.repositories.jobs.expiredClaims(BATCH, after),
+      );
+      if (!this.contact.isSteady()) return;
+      for (const claim of page) await this.recoverOne(claim);
+      after = page.length < BATCH ? null : page[page.length - 1];
+    } while (after !== null);
+  }
+
+  /** One job that cannot be settled does not keep the others waiting. */
+  private async recoverOne({ id, claimToken }: ExpiredClaim): Promise<void> {
+    try {
+      await this.recover(id, claimToken);
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) {
+        this.contact.lost();
+        throw error;
+      }
+      this.deps.logger.error('A job of a silent worker could not be taken back', { jobId: id, error });
     }
-    await this.ringAgain();
   }
 
   /** A worker fell silent: its job goes to another, or fails when that happened too often. */
@@ -52,20 +82,54 @@ export class InferenceRecoveryService {
       await repositories.events.append(pending.userId, [statusEvent(pending)]);
       ring({ kind: 'run-inference', id, round: pending.attempt, priority: pending.priority, delayMs: 0 });
       return pending;
-    });
+    }, LOCKS);
     if (job !== null)
       this.deps.logger.warn('A worker fell silent', { jobId: id, next: job.status, attempt: job.attempt });
   }
 
   /** The row is the truth: whatever is due and not being worked on gets its bell rung; a bell that still hangs stays one. */
-  private async ringAgain(): Promise<void> {
+  async ringAgain(): Promise<void> {
     const overdue = await this.deps.repositories.jobs.overdue(this.deps.graceSeconds, BATCH);
     if (overdue.length === 0) return;
     await this.deps.uow.run(async ({ ring }) => {
-      for (const { id, attempt, priority } of overdue) {
-        ring({ kind: 'run-inference', id, round: attempt, priority, delayMs: 0 });
+      for (const [place, { id, attempt, priority }] of overdue.entries()) {
+        ring({ kind: 'run-inference', id, round: attempt, priority, delayMs: 0, again: place < RING_AGAIN });
       }
       return Promise.resolve();
-    });
+    }, LOCKS);
+  }
+}
+
+/**
+ * Workers could not renew while the database was away; that is not their fault. After trouble, silence counts again when
+ * the database could be reached for one whole lease. At the start it counts at once.
+ */
+class DatabaseContact {
+  private hadTrouble = false;
+  private steadySince = -Infinity;
+
+  constructor(private readonly leaseMs: number) {}
+
+  isSteady(): boolean {
+    return performance.now() - this.steadySince >= this.leaseMs;
+  }
+
+  async through<T>(ask: () => Promise<T>): Promise<T> {
+    const askedAt = performance.now();
+    try {
+      const answer = await ask();
+      // An answer after so long: others could not renew meanwhile either.
+      const wasSlow = performance.now() - askedAt >= this.leaseMs / 2;
+      if (this.hadTrouble || wasSlow) this.steadySince = performance.now();
+      this.hadTrouble = false;
+      return answer;
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) this.lost();
+      throw error;
+    }
+  }
+
+  lost(): void {
+    this.hadTrouble = true;
   }
 }

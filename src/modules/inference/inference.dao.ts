@@ -18,6 +18,15 @@ type JobEndFields = Partial<
   Pick<JobRow, 'carbonFootprint' | 'energyWh' | 'errorCode' | 'errorMessage' | 'progressProcessed' | 'progressTotal'>
 >;
 
+export interface ExpiredClaim {
+  id: string;
+  claimToken: string;
+  /** As the database writes it, to the microsecond. */
+  expiredAt: string;
+}
+
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+
 /** Columns that every way out of RUNNING clears. */
 const UNCLAIMED = { claimToken: null, leaseExpiresAt: null } as const;
 
@@ -107,14 +116,25 @@ export class JobDao extends BaseDao<JobModel> {
     );
   }
 
-  /** Claims whose holder has been silent for longer than its lease. */
-  async expiredClaims(limit: number): Promise<{ id: string; claimToken: string }[]> {
-    const rows = await this.rows<{ id: string; claim_token: string }>(
-      `SELECT id, claim_token FROM inference_jobs
-       WHERE status = 'RUNNING' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT $1`,
-      [limit],
+  /** Tells whether the claim is held, and keeps it so until this transaction ends: its end waits that long. */
+  async holdClaim(id: string, token: string): Promise<boolean> {
+    const rows = await this.rows(
+      `SELECT 1 FROM inference_jobs WHERE id = $1 AND status = 'RUNNING' AND claim_token = $2 FOR SHARE`,
+      [id, token],
     );
-    return rows.map((row) => ({ id: row.id, claimToken: row.claim_token }));
+    return rows.length > 0;
+  }
+
+  /** Claims whose holder has been silent for longer than its lease, the longest first, those behind `after` only. */
+  async expiredClaims(limit: number, after: ExpiredClaim | null): Promise<ExpiredClaim[]> {
+    const rows = await this.rows<{ id: string; claim_token: string; expired_at: string }>(
+      `SELECT id, claim_token, lease_expires_at::text AS expired_at FROM inference_jobs
+       WHERE status = 'RUNNING' AND lease_expires_at < now()
+         AND (lease_expires_at, id) > ($2::text::timestamptz, $3::uuid)
+       ORDER BY lease_expires_at, id LIMIT $1`,
+      [limit, after?.expiredAt ?? '-infinity', after?.id ?? NIL_UUID],
+    );
+    return rows.map((row) => ({ id: row.id, claimToken: row.claim_token, expiredAt: row.expired_at }));
   }
 
   /** PENDING rows that have been due for a while without anybody taking them. */

@@ -3,7 +3,7 @@ import { notFound } from '../../platform/app-error.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { AttemptDao } from './attempt.dao.js';
-import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
+import { JobDao, type ClaimGuard, type ExpiredClaim, type JobRow } from './inference.dao.js';
 import type { AttemptOutcome, Claim, Footprint, Job } from './inference.domain.js';
 
 export interface NewJob {
@@ -108,8 +108,14 @@ export class InferenceRepository {
     return this.attempts.countSpent(jobId);
   }
 
-  expiredClaims(limit: number): Promise<{ id: string; claimToken: string }[]> {
-    return this.jobs.expiredClaims(limit);
+  /** @returns false when the claim is lost; else it is held until the end of this transaction, whose other end waits */
+  holdClaim(claim: Claim): Promise<boolean> {
+    return this.jobs.holdClaim(claim.job.id, claim.token);
+  }
+
+  /** @param after the last of the page before */
+  expiredClaims(limit: number, after: ExpiredClaim | null): Promise<ExpiredClaim[]> {
+    return this.jobs.expiredClaims(limit, after);
   }
 
   overdue(graceSeconds: number, limit: number): Promise<{ id: string; attempt: number; priority: number }[]> {

@@ -98,17 +98,18 @@ export class InferenceService {
           priority: submission.priority,
           cost,
         });
-        if (cost > 0) {
-          await repositories.credits.book({
-            userId,
-            kind: 'inference-hold',
-            amount: -cost,
-            reference: { type: 'job', id: job.id },
-            reason: `Inference on ${processedFrames(parameters)} frames`,
-            actorId: userId,
-          });
-        }
         jobs.push(job);
+      }
+      // What locks the user's row comes last: every event of this user waits for it.
+      for (const job of cost > 0 ? jobs : []) {
+        await repositories.credits.book({
+          userId,
+          kind: 'inference-hold',
+          amount: -cost,
+          reference: { type: 'job', id: job.id },
+          reason: `Inference on ${processedFrames(parameters)} frames`,
+          actorId: userId,
+        });
       }
       await repositories.events.append(
         userId,

@@ -20,6 +20,11 @@ interface Deps<Repositories> {
   ringer: DoorbellRinger;
 }
 
+export interface TransactionOptions {
+  /** Longest wait for one lock; then the transaction fails with SQLSTATE 55P03. */
+  lockTimeoutMs?: number;
+}
+
 /** Runs use cases in transactions. No `transaction` argument travels: what is handed over is already bound. */
 export class UnitOfWork<Repositories> {
   constructor(private readonly deps: Deps<Repositories>) {}
@@ -28,20 +33,29 @@ export class UnitOfWork<Repositories> {
    * Commits what `work` did, or nothing. After a deadlock or serialization failure `work` runs again, so it must do
    * nothing that the transaction cannot undo.
    */
-  async run<T>(work: (transaction: Transaction<Repositories>) => Promise<T>): Promise<T> {
+  async run<T>(
+    work: (transaction: Transaction<Repositories>) => Promise<T>,
+    options: TransactionOptions = {},
+  ): Promise<T> {
     for (let run = 1; ; run++) {
       try {
-        return await this.runOnce(work);
+        return await this.runOnce(work, options);
       } catch (error) {
         if (run >= MAX_RUNS || !mayRunAgain(error)) throw error;
       }
     }
   }
 
-  private async runOnce<T>(work: (transaction: Transaction<Repositories>) => Promise<T>): Promise<T> {
+  private async runOnce<T>(
+    work: (transaction: Transaction<Repositories>) => Promise<T>,
+    { lockTimeoutMs }: TransactionOptions,
+  ): Promise<T> {
     const { sequelize, models, createRepositories, ringer } = this.deps;
     const bells: Doorbell[] = [];
     const answer = await sequelize.transaction(async (transaction) => {
+      if (lockTimeoutMs !== undefined) {
+        await sequelize.query(`SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`, { transaction });
+      }
       const repositories = createRepositories({ sequelize, models, transaction });
       const value = await work({ repositories, ring: (bell) => bells.push(bell) });
       if (bells.length > 0) await ringer.ringInside(connectionOf(transaction), bells);
