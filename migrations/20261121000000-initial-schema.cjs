@@ -112,8 +112,8 @@ CREATE TABLE inference_jobs (
   CHECK ((status IN ('COMPLETED', 'FAILED', 'ABORTED')) = (finished_at IS NOT NULL))
 );
 CREATE INDEX inference_jobs_by_user ON inference_jobs (user_id, created_at, id);
-CREATE INDEX inference_jobs_due ON inference_jobs (available_at) WHERE status = 'PENDING';
-CREATE INDEX inference_jobs_leases ON inference_jobs (lease_expires_at) WHERE status = 'RUNNING';
+CREATE INDEX inference_jobs_due ON inference_jobs (priority DESC, available_at) WHERE status = 'PENDING';
+CREATE INDEX inference_jobs_leases ON inference_jobs (lease_expires_at, id) WHERE status = 'RUNNING';
 
 CREATE FUNCTION inference_jobs_final_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
