@@ -4,7 +4,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { statusEvent } from './inference.events.js';
-import type { ExpiredClaim } from './inference.dao.js';
+import type { ExpiredClaim } from './inference.domain.js';
 import type { InferenceRepository } from './inference.repository.js';
 import { releaseHold } from './inference.settlement.js';
 

@@ -2,6 +2,7 @@ import { Op, literal, type Attributes } from 'sequelize';
 import type { JobStatus } from '../../contract/inference.contract.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { ExpiredClaim } from './inference.domain.js';
 import type { JobModel } from './inference.model.js';
 
 export type JobRow = Attributes<JobModel>;
@@ -17,13 +18,6 @@ const CLAIM_CONDITION: Record<ClaimGuard, string | undefined> = {
 type JobEndFields = Partial<
   Pick<JobRow, 'carbonFootprint' | 'energyWh' | 'errorCode' | 'errorMessage' | 'progressProcessed' | 'progressTotal'>
 >;
-
-export interface ExpiredClaim {
-  id: string;
-  claimToken: string;
-  /** As the database writes it, to the microsecond. */
-  expiredAt: string;
-}
 
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 

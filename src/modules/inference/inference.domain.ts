@@ -27,6 +27,14 @@ export interface Claim {
   token: string;
 }
 
+/** A claim whose holder did not renew it in time. */
+export interface ExpiredClaim {
+  id: string;
+  claimToken: string;
+  /** As the database writes it, to the microsecond. */
+  expiredAt: string;
+}
+
 export const ATTEMPT_OUTCOMES = ['COMPLETED', 'FAILED', 'LOST', 'RELEASED', 'ABORTED'] as const;
 /** LOST: the worker fell silent. RELEASED: the worker gave the job back, e.g. to shut down. */
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];

@@ -3,8 +3,8 @@ import { notFound } from '../../platform/app-error.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { AttemptDao } from './attempt.dao.js';
-import { JobDao, type ClaimGuard, type ExpiredClaim, type JobRow } from './inference.dao.js';
-import type { AttemptOutcome, Claim, Footprint, Job } from './inference.domain.js';
+import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
+import type { AttemptOutcome, Claim, ExpiredClaim, Footprint, Job } from './inference.domain.js';
 
 export interface NewJob {
   userId: string;
