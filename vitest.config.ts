@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Most tests wait for processes of their own: a core kept free would stay idle.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
