@@ -47,9 +47,10 @@ export class WorkerHost {
     }
   }
 
-  /** @returns false, a while after the last job has ended; never when called off */
+  /** @returns false, a while after the last job has ended; once called off, nobody waits for it */
   private async farewellOver(signal: AbortSignal): Promise<false> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+    if (signal.aborted) return false;
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), FAREWELL_MS);
       signal.addEventListener('abort', () => clearTimeout(timer));
