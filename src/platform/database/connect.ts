@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { ClientConfig } from 'pg';
 import { Sequelize } from 'sequelize';
 import type { Logger } from '../logging/logger.js';
 
@@ -21,9 +22,9 @@ export const QUEUE_SCHEMA = 'bullmq';
  */
 export const STATEMENT_TIMEOUT_MS = 60_000;
 export const QUERY_TIMEOUT_MS = 65_000;
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** The system would ask for the first time after two hours. */
-export const KEEP_ALIVE_DELAY_MS = 10_000;
+const KEEP_ALIVE_DELAY_MS = 10_000;
 
 export interface ConnectOptions {
   connection: DatabaseConnection;
@@ -65,4 +66,19 @@ export function connectDatabase(options: ConnectOptions): Sequelize {
 function askSoonWhetherAlive(client: unknown): void {
   const { stream } = (client as { connection: { stream: unknown } }).connection;
   if (stream instanceof Socket) stream.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+}
+
+/** The connection as the driver itself wants it, for what does not go through Sequelize. */
+export function driverConfig(connection: DatabaseConnection): ClientConfig {
+  return {
+    host: connection.host,
+    port: connection.port,
+    user: connection.username,
+    ...(connection.password === undefined ? {} : { password: connection.password }),
+    database: connection.database,
+    ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  };
 }

@@ -5,7 +5,7 @@ import { runMigrations as runQueueMigrations } from 'bullmq';
 import type { QueryInterface, Sequelize } from 'sequelize';
 import { SequelizeStorage, Umzug } from 'umzug';
 import type { Logger } from '../logging/logger.js';
-import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_DELAY_MS, QUEUE_SCHEMA, type DatabaseConnection } from './connect.js';
+import { driverConfig, QUEUE_SCHEMA, type DatabaseConnection } from './connect.js';
 
 /** Held while migrating; the number only has to be ours. */
 const LOCK_ID = 7_206_201_126;
@@ -26,15 +26,7 @@ interface MigrateOptions {
 export async function migrateDatabase(options: MigrateOptions): Promise<void> {
   const { connection, logger } = options;
   const client = new pg.Client({
-    host: connection.host,
-    port: connection.port,
-    user: connection.username,
-    ...(connection.password === undefined ? {} : { password: connection.password }),
-    database: connection.database,
-    ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...driverConfig(connection),
     query_timeout: LOCK_WAIT_MS,
   });
   // Without a listener a lost connection would end the process; the statement in progress fails all the same.

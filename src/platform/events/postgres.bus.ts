@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_DELAY_MS, type DatabaseConnection } from '../database/connect.js';
+import { driverConfig, type DatabaseConnection } from '../database/connect.js';
 import type { Logger } from '../logging/logger.js';
 import { EVENT_CHANNEL, type EventBus, type EventListener } from './event-bus.port.js';
 
@@ -44,16 +44,8 @@ export class PostgresEventBus implements EventBus {
   private async connect(): Promise<void> {
     const { connection } = this;
     const client = new pg.Client({
-      host: connection.host,
-      port: connection.port,
-      user: connection.username,
-      ...(connection.password === undefined ? {} : { password: connection.password }),
-      database: connection.database,
-      ...(connection.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
+      ...driverConfig(connection),
       application_name: 'infernode events',
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: ANSWER_MS,
     });
     client.on('error', (error) => this.lost(client, error));

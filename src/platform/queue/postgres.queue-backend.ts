@@ -10,8 +10,7 @@ import {
 } from 'bullmq';
 import pg from 'pg';
 import {
-  CONNECT_TIMEOUT_MS,
-  KEEP_ALIVE_DELAY_MS,
+  driverConfig,
   QUERY_TIMEOUT_MS,
   QUEUE_SCHEMA,
   STATEMENT_TIMEOUT_MS,
@@ -34,16 +33,8 @@ export class PostgresQueueBackend implements QueueBackend {
   constructor(private readonly options: Options) {
     const { database, poolSize, logger } = options;
     this.pool = new pg.Pool({
-      host: database.host,
-      port: database.port,
-      user: database.username,
-      ...(database.password === undefined ? {} : { password: database.password }),
-      database: database.database,
-      ...(database.ssl === true ? { ssl: { rejectUnauthorized: true } } : {}),
+      ...driverConfig(database),
       max: poolSize,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       application_name: 'infernode queue',
