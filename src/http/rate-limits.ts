@@ -69,5 +69,5 @@ export function loginLimits(attempts: number): RequestHandler[] {
 /** New accounts count, and attempts to find out whether one exists. */
 export function registrationLimits(attempts: number): RequestHandler[] {
   const spared = (status: number): boolean => status !== 201 && status !== 409;
-  return [limiter({ identifier: 'register', limit: attempts * 20, key: address, spared })];
+  return [limiter({ identifier: 'register', limit: attempts * 100, key: address, spared })];
 }
