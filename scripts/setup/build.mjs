@@ -12,10 +12,16 @@ const BUILD_INPUTS = [
   'scripts/copy-assets.mjs',
 ];
 
-/** A container image: built `dist`, no compiler. Whatever its sources look like, there is nothing to do. */
+/**
+ * A container image: built `dist`, dependencies installed to the end (npm writes its record last), no compiler. Whatever
+ * its sources look like, there is nothing to do. An installation that was cut off is none of this.
+ */
 export function runsFromFinishedBuild(root) {
   const has = (...parts) => existsSync(path.join(root, ...parts));
-  return has('dist') && has('node_modules') && !has('node_modules', 'typescript', 'package.json');
+  const record = path.join(root, 'node_modules', '.package-lock.json');
+  if (!has('dist') || !existsSync(record) || has('node_modules', 'typescript', 'package.json')) return false;
+  const { packages = {} } = JSON.parse(readFileSync(record, 'utf8'));
+  return packages['node_modules/typescript'] === undefined && packages['node_modules/express'] !== undefined;
 }
 
 export function buildIsCurrent(root) {

@@ -27,7 +27,8 @@ const parametersSchema = z
       .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
       .optional()
       .meta({
-        description: 'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240).',
+        description:
+          'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240). For the picture as stored: a rotation flag of the file is not applied.',
       }),
     distance: z
       .number()

@@ -13,13 +13,13 @@ export interface Connection {
 
 export interface CallOptions {
   signal?: AbortSignal;
-  /** Longest silence on the connection, in milliseconds. Default: one minute, for uploads 15 minutes. */
+  /** Longest silence on the connection, in milliseconds. Default: one minute, for uploads 6 hours: the server decodes the whole video before it answers. */
   timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 60_000;
 /** After its last byte the server reads the whole video to count its frames before it answers. */
-const UPLOAD_TIMEOUT_MS = 15 * 60_000;
+const UPLOAD_TIMEOUT_MS = 6 * 3600 * 1000;
 
 /** Calls a route that answers with JSON. */
 export async function call<D extends RouteDescriptor>(

@@ -103,8 +103,17 @@ describe('ensure-ready', () => {
   it('leaves an image without development tools as it is', async () => {
     await mkdir(at('dist'));
     await mkdir(at('node_modules'));
+    const installed = { packages: { 'node_modules/express': { version: '5.0.0' } } };
+    await writeFile(at('node_modules/.package-lock.json'), JSON.stringify(installed));
     expect(await ensureReady(['--build'])).toEqual({ code: 0, output: '' });
     expect(await exists('node_modules/tool')).toBe(false);
+  });
+
+  it('repairs what an installation that was cut off has left of a built checkout', async () => {
+    await mkdir(at('dist'));
+    await mkdir(at('node_modules'));
+    expect((await ensureReady(['--build'])).output).toContain('Installing dependencies');
+    expect(await exists('node_modules/tool')).toBe(true);
   });
 
   it('shows what npm said when it fails, and leaves no lock behind', async () => {

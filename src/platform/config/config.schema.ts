@@ -183,7 +183,8 @@ export const SETTINGS = define({
   ENGINE_PROCESSES: {
     group: 'Engine',
     schema: wholeNumber(1, 256),
-    description: 'Processes of the embedded engine, one job each. Default: one less than there are cores, at least 1.',
+    description:
+      'Processes of the embedded engine, one job each. Default: one less than there are cores, and one for each 1.5 GiB of memory at most.',
   },
   FFMPEG_PATH: {
     group: 'Engine',

@@ -72,6 +72,7 @@ export function loadConfig(source: ConfigSource): Config {
   if (problems.length > 0) throw new ConfigError(problems);
 
   const settings = parsed as Settings;
+  const engineProcesses = settings.ENGINE_PROCESSES ?? defaultEngineProcesses();
   return checked({
     settings,
     dataDir: path.resolve(source.cwd, settings.DATA_DIR),
@@ -79,14 +80,21 @@ export function loadConfig(source: ConfigSource): Config {
     publicKeyPath: path.resolve(source.cwd, settings.JWT_PUBLIC_KEY_PATH),
     database: databaseConfig(settings),
     queue: queueConfig(settings),
-    engineProcesses: settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
-    workerConcurrency:
-      settings.WORKER_CONCURRENCY ?? settings.ENGINE_PROCESSES ?? Math.max(1, os.availableParallelism() - 1),
+    engineProcesses,
+    workerConcurrency: settings.WORKER_CONCURRENCY ?? engineProcesses,
     warnings:
       settings.FASTAPI_HOST === undefined
         ? []
         : ['FASTAPI_HOST is set, but this version has no model servers yet: jobs run on the embedded engine'],
   });
+}
+
+/** What an engine may need for the largest frames it takes. */
+const ENGINE_MEMORY_BYTES = 1.5 * 2 ** 30;
+
+/** One core stays for everything else; memory for as many has to be there too. */
+function defaultEngineProcesses(): number {
+  return Math.max(1, Math.min(os.availableParallelism() - 1, Math.floor(os.totalmem() / ENGINE_MEMORY_BYTES)));
 }
 
 function readDotenv(file: string): Record<string, string> {

@@ -10,7 +10,7 @@ export interface VideoDecoderOptions {
   logger: Logger;
   /** Threads of one decoder process that gives frames; default 2. */
   threads?: number;
-  /** Default 10 minutes. */
+  /** Default 6 hours: a long video takes its time, and one that hangs is found by `frameTimeoutMs`. */
   probeTimeoutMs?: number;
   /** Default 30 seconds. */
   frameTimeoutMs?: number;
@@ -18,12 +18,14 @@ export interface VideoDecoderOptions {
   limits?: Partial<VideoLimits>;
 }
 
+const PROBE_TIMEOUT_MS = 6 * 3600 * 1000;
+
 /** The decoder that the configuration asks for. It holds nothing open between calls. */
 export function createVideoDecoder(options: VideoDecoderOptions): VideoDecoder {
   const settings: DecoderSettings = {
     logger: options.logger,
     threads: options.threads ?? 2,
-    probeTimeoutMs: options.probeTimeoutMs ?? 600_000,
+    probeTimeoutMs: options.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
     frameTimeoutMs: options.frameTimeoutMs ?? 30_000,
     limits: { ...DEFAULT_VIDEO_LIMITS, ...options.limits },
   };

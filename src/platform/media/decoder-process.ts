@@ -51,7 +51,7 @@ import {
   tooMuchMemory,
 } from './media-problems.js';
 import { lastIndexOf } from './frame-range.js';
-import { offerToOutOfMemoryKiller } from './out-of-memory.js';
+import { offerToOutOfMemoryKiller } from '../out-of-memory.js';
 import { DecoderFailedError, MediaError, type FrameRange, type VideoInfo } from './video-decoder.port.js';
 import { assertPictureSize, chooseVideoStream, describeVideo, type StreamFacts } from './video-stream.js';
 
@@ -66,7 +66,7 @@ let decodedFrames = 0;
 
 async function serve(request: DecoderRequest): Promise<void> {
   Log.setLevel(AV_LOG_QUIET);
-  await offerToOutOfMemoryKiller();
+  await offerToOutOfMemoryKiller(500);
   const heartbeat = startHeartbeat(request.limits.maxMemoryBytes);
   try {
     if (request.range) await sendFrames(request, request.range);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { childEnvironment } from '../child-environment.js';
 import { ByteReader } from './byte-reader.js';
 import { inspectContainer, type Container } from './container-inspector.js';
 import { maxPixels, PROBE_THREADS, type DecoderSettings } from './decoder-settings.js';
@@ -23,6 +24,10 @@ import {
   type VideoInfo,
 } from './video-decoder.port.js';
 import { chooseVideoStream, describeVideo, type StreamFacts } from './video-stream.js';
+
+/** What ffmpeg says when it is not the video that is at fault. */
+const OUR_FAULT =
+  /Cannot allocate memory|Permission denied|not found|error while loading shared libraries|Unrecognized option|No such file/;
 
 /** Decodes with an FFmpeg (5.1 or newer) that the machine brings, instead of the one that comes with node-av. */
 export class FfmpegCliDecoder implements VideoDecoder {
@@ -149,7 +154,11 @@ export class FfmpegCliDecoder implements VideoDecoder {
   }
 
   #run(binary: string, parameters: string[], signal: AbortSignal, totalTimeoutMs?: number): FfmpegChild {
-    const process = spawn(binary, parameters, { stdio: ['ignore', 'pipe', 'pipe'], shell: false });
+    const process = spawn(binary, parameters, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: false,
+      env: childEnvironment(),
+    });
     const { logger, frameTimeoutMs } = this.settings;
     return new FfmpegChild(process, { logger, signal, stallTimeoutMs: frameTimeoutMs, totalTimeoutMs });
   }
@@ -158,7 +167,8 @@ export class FfmpegCliDecoder implements VideoDecoder {
     if (exit.code === 0) return;
     const { errorOutput } = child;
     if (errorOutput.includes('Invalid too big or non positive size')) throw changingSize();
-    const isOurFault = exit.code === null || /Cannot allocate memory|Permission denied|not found/.test(errorOutput);
+    // From 126 on it is the shell's or the loader's word: the program did not even start.
+    const isOurFault = exit.code === null || exit.code >= 126 || OUR_FAULT.test(errorOutput);
     if (!isOurFault) throw damagedVideo();
     this.settings.logger.warn('ffmpeg failed', { exit, errorOutput });
     throw new DecoderFailedError('The video decoder ended unexpectedly');

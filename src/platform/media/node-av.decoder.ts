@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { resolve as resolvePath } from 'node:path';
 import { childEntry } from '../child-entry.js';
+import { childEnvironment } from '../child-environment.js';
 import { ByteReader } from './byte-reader.js';
 import { inspectContainer } from './container-inspector.js';
 import {
@@ -106,14 +107,9 @@ function spawnDecoder(): ChildProcess {
   const { script, execArgv } = childEntry('decoder-process', import.meta.url);
   return fork(script, [], {
     execArgv: ['--max-old-space-size=256', ...execArgv],
-    // Nothing of the application's environment: it holds secrets, and the process works on files of strangers.
-    env: pickEnvironment(['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot', 'LD_LIBRARY_PATH']),
+    env: childEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'],
   });
-}
-
-function pickEnvironment(names: string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 function receiveAnswer(process: ChildProcess, child: SupervisedChild): Promise<Answer> {

@@ -37,7 +37,7 @@ describe('RedisQueueBackend without Redis', () => {
     const openedAt = performance.now();
     await expect(queue.add([{ name: 'x', data: {}, opts: {} }])).rejects.toThrow('not connected');
     await expect(queue.stateOf('x')).rejects.toThrow('not connected');
-    expect(performance.now() - openedAt).toBeLessThan(1_000);
+    expect(performance.now() - openedAt).toBeLessThan(4_000);
     await queue.close();
   });
 

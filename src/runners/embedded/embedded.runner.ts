@@ -16,7 +16,8 @@ import { unfinishedArchivePath } from './archive/result-archive.js';
 import { EngineHandle } from './engine-handle.js';
 import { Permits } from '../../platform/permits.js';
 
-const DEFAULT_STALL_TIMEOUT_MS = 60_000;
+/** A frame of the largest size takes ten seconds on a common core; slow or crowded machines get their time. */
+const DEFAULT_STALL_TIMEOUT_MS = 300_000;
 /** The memory of a WebAssembly module can grow but never shrink; a fresh process starts small again. */
 const JOBS_PER_ENGINE = 100;
 const LARGEST_IDLE_ENGINE_BYTES = 1024 ** 3;
@@ -29,7 +30,7 @@ export interface EmbeddedRunnerOptions {
   processes: number;
   /** A system ffmpeg to decode with instead of the bundled decoder. */
   ffmpegPath?: string;
-  /** An engine that reports nothing for this long is ended; default one minute. */
+  /** An engine that reports nothing for this long is ended; default five minutes. */
   stallTimeoutMs?: number;
   /** Version of the product, reported as the runner's version. */
   version: string;

@@ -14,7 +14,7 @@ import { toRunnerError } from './error-codec.js';
 import { engineMessageSchema, type EngineMessage, type RunnerMessage } from './protocol.js';
 
 /** An engine in the middle of a large frame cannot hear; it is ended after this long. */
-const CANCEL_GRACE_MS = 700;
+const CANCEL_GRACE_MS = 500;
 const STOP_GRACE_MS = 700;
 /** Last words of a process that are worth a log entry. */
 const STDERR_TAIL_LENGTH = 4000;

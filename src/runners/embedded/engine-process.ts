@@ -1,4 +1,5 @@
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
+import { offerToOutOfMemoryKiller } from '../../platform/out-of-memory.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerError } from '../runner.errors.js';
 import type { RunInput } from '../runner.port.js';
@@ -28,7 +29,13 @@ process.on('message', (raw) => {
 });
 // Without its runner nobody waits for the result; the decoder's process ends with this one.
 process.on('disconnect', () => process.exit(0));
-send({ type: 'ready' });
+void begin();
+
+async function begin(): Promise<void> {
+  send({ type: 'ready' });
+  // Before the decoders: an engine holds more, and its job is repeated.
+  await offerToOutOfMemoryKiller(800);
+}
 
 async function work(runId: number, input: RunInput, ffmpegPath?: string): Promise<void> {
   const controller = new AbortController();

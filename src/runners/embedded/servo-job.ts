@@ -157,7 +157,7 @@ async function processFrames(
     }
   } catch (error) {
     // The rest of a damaged video counts as unreadable; whatever else went wrong is not the frame's doing.
-    if (!(error instanceof MediaError)) throw error;
+    if (!(error instanceof MediaError) || error.problem !== 'corrupt') throw error;
     log.warnings.push(`The current video could not be read to the end: ${error.message}`);
   }
   log.addUnreadableBefore(Infinity);
@@ -247,7 +247,7 @@ async function* tellingAlive(frames: AsyncIterable<VideoFrame>, onAlive: () => v
 function asRunnerError(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return new RunnerCancelledError('The job was stopped.', { cause: error });
   if (error instanceof MediaError) {
-    return new RunnerInputError(`The goal frame could not be read: ${error.message}`, {
+    return new RunnerInputError(`A video could not be read: ${error.message}`, {
       cause: error,
     });
   }
