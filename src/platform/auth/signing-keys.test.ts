@@ -1,8 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeRsaKey } from '../../../tests/support/rsa-key.js';
 import { createSigningKeys, loadOrCreateSigningKeys, SigningKeyError, type KeyPaths } from './signing-keys.js';
 
 describe('signing keys', () => {
@@ -56,13 +57,13 @@ describe('signing keys', () => {
 
   it('are refused when the halves do not belong together', async () => {
     await createSigningKeys(paths);
-    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const publicKey = createPublicKey(makeRsaKey());
     await writeFile(paths.publicKeyPath, publicKey.export({ type: 'spki', format: 'pem' }));
     await expect(loadOrCreateSigningKeys(paths)).rejects.toThrow(/public\.key does not belong to/);
   });
 
   it.each([
-    ['too short', () => generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey],
+    ['too short', () => makeRsaKey(1024)],
     ['of another kind', () => generateKeyPairSync('ed25519').privateKey],
   ])('are refused when they are %s', async (_name, make) => {
     await createSigningKeys(paths);

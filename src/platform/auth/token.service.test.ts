@@ -1,10 +1,11 @@
-import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import jwt, { type SignOptions } from 'jsonwebtoken';
 import { describe, expect, it } from 'vitest';
+import { makeRsaKey } from '../../../tests/support/rsa-key.js';
 import { AppError } from '../app-error.js';
 import { TokenService } from './token.service.js';
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const privateKey = makeRsaKey();
 const keys = { keyId: 'the-key', privateKey, publicKey: createPublicKey(privateKey) };
 const service = new TokenService(keys, 60);
 const claims = { userId: randomUUID(), email: 'user@example.com', role: 'user' } as const;
@@ -66,10 +67,7 @@ describe('TokenService', () => {
     ],
     ['one whose signature is cut off', () => `${sign().split('.').slice(0, 2).join('.')}.`],
     ['one signed with the public key as a secret', signWithPublicKey],
-    [
-      'one signed with another key',
-      () => jwt.sign(payload, generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey, options),
-    ],
+    ['one signed with another key', () => jwt.sign(payload, makeRsaKey(), options)],
     ['one of another algorithm', () => sign({}, { algorithm: 'RS512' })],
     ['one with a changed role', withAdminRole],
     ['one with another key id', () => sign({}, { keyid: 'other' })],
