@@ -60,12 +60,6 @@ export class WebSocketGateway {
     this.server.handleUpgrade(request, socket, head, (client) => this.accept(client, tokenOf(request)));
   }
 
-  /** Connections with a known user, and those that have not said yet who they are. */
-  counts(): { total: number; authenticated: number } {
-    const authenticated = [...this.clients.values()].filter((client) => client.userId !== null).length;
-    return { total: this.clients.size, authenticated };
-  }
-
   async close(): Promise<void> {
     this.closing = true;
     this.unsubscribe();
