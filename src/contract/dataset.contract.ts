@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { defineRoute, idParams, idSchema, messageSchema, timeSchema, visibleText } from './route.contract.js';
+import {
+  defineRoute,
+  idParams,
+  idSchema,
+  messageSchema,
+  nextCursorSchema,
+  pageQuery,
+  timeSchema,
+  visibleText,
+} from './route.contract.js';
 
 const nameSchema = visibleText('A name', 200).meta({ example: 'Traffic Analysis 2023' });
 
@@ -74,20 +83,7 @@ export const listDatasetsRoute = defineRoute({
         .union([z.string().transform((tag) => [tag]), z.array(z.string())])
         .pipe(z.array(tagSchema).max(50))
         .optional(),
-      limit: z
-        .union(
-          [
-            z.int(),
-            z
-              .string()
-              .regex(/^\d{1,3}$/)
-              .transform(Number),
-          ],
-          'Use a whole number from 1 to 200.',
-        )
-        .pipe(z.int().min(1).max(200))
-        .default(200),
-      cursor: z.string().max(200).optional().meta({ description: '`nextCursor` of the page before.' }),
+      ...pageQuery,
     }),
     body: z.strictObject({ tags: tagFilterSchema }),
   },
@@ -97,7 +93,7 @@ export const listDatasetsRoute = defineRoute({
       description: 'A page of datasets.',
       schema: z.object({
         datasets: z.array(datasetSchema.omit({ user_id: true })),
-        nextCursor: z.string().nullable(),
+        nextCursor: nextCursorSchema,
       }),
     },
   },

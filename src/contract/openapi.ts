@@ -1,7 +1,7 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
-import type { RouteDescriptor } from './route.contract.js';
+import { TAGS, type RouteDescriptor } from './route.contract.js';
 import { ROUTES } from './routes.js';
 
 /** What any route of a kind can answer with, beside what it names itself. */
@@ -40,7 +40,7 @@ export function buildOpenApi(version: string) {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    tags: ['Accounts', 'Datasets', 'Inference', 'Service'].map((name) => ({ name })),
+    tags: TAGS.filter((name) => ROUTES.some(({ tag }) => tag === name)).map((name) => ({ name })),
   });
 }
 

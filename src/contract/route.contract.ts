@@ -1,6 +1,20 @@
 import { z } from 'zod';
 import type { ProblemCode } from './problem.contract.js';
 
+/** Chapters of the docs, in their order. */
+export const TAGS = [
+  'Accounts',
+  'Credits',
+  'Datasets',
+  'Videos',
+  'Inference',
+  'Events',
+  'Webhooks',
+  'Administration',
+  'Service',
+] as const;
+export type Tag = (typeof TAGS)[number];
+
 /** `none`: open to everybody. `user`: any valid token. `admin`: a token of an administrator. */
 export type Access = 'none' | 'user' | 'admin';
 
@@ -23,7 +37,7 @@ export interface RouteDescriptor {
   /** Below `/api`, parameters in braces: `/dataset/{id}`. */
   path: `/${string}`;
   access: Access;
-  tag: 'Accounts' | 'Datasets' | 'Inference' | 'Events' | 'Service';
+  tag: Tag;
   summary: string;
   description?: string;
   request?: RouteRequest;
@@ -58,6 +72,27 @@ export const idSchema = z.uuid().meta({ example: '550e8400-e29b-41d4-a716-446655
 export const idParams = z.object({ id: idSchema });
 export const timeSchema = z.iso.datetime().meta({ example: '2026-07-15T10:30:00.000Z' });
 export const messageSchema = z.string();
+
+/** What every list understands: `?limit=&cursor=`. */
+export const pageQuery = {
+  limit: z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,3}$/)
+          .transform(Number),
+      ],
+      'Use a whole number from 1 to 200.',
+    )
+    .pipe(z.int().min(1).max(200))
+    .default(200),
+  cursor: z.string().max(200).optional().meta({ description: '`nextCursor` of the page before.' }),
+};
+
+/** Beside the list of a page; null on the last one. */
+export const nextCursorSchema = z.string().nullable();
 
 /** Characters that people do not see, or that change what they see: they make two names look like one. */
 const INVISIBLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\ufeff]/u;

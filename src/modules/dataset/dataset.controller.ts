@@ -21,7 +21,7 @@ export class DatasetController {
   readonly list: RouteHandler<typeof listDatasetsRoute> = async ({ query, body }, { principal }) => {
     const tags = [...(query.tags ?? []), ...(body.tags ?? [])];
     const page = await this.datasets.list(principal.userId, { tags, limit: query.limit, cursor: query.cursor });
-    return { body: { datasets: page.datasets.map(presentListedDataset), nextCursor: page.nextCursor } };
+    return { body: { datasets: page.items.map(presentListedDataset), nextCursor: page.nextCursor } };
   };
 
   readonly get: RouteHandler<typeof getDatasetRoute> = async ({ params }, { principal }) => {

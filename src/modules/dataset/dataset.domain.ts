@@ -1,3 +1,5 @@
+import type { PageRequest } from '../../platform/page.js';
+
 export interface Dataset {
   id: string;
   userId: string;
@@ -7,10 +9,7 @@ export interface Dataset {
   updatedAt: Date;
 }
 
-export interface DatasetFilter {
+export interface DatasetFilter extends PageRequest {
   /** Only datasets that carry all of these. */
   tags: readonly string[];
-  limit: number;
-  /** Opaque: what the page before gave. */
-  cursor: string | undefined;
 }

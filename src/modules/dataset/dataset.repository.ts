@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { AppError, invalidField, notFound } from '../../platform/app-error.js';
+import { AppError, notFound } from '../../platform/app-error.js';
 import { violatesUnique } from '../../platform/database/database-errors.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { NUMBER_KEY, cutPage, decodeCursor, type Page } from '../../platform/page.js';
 import { DatasetDao, type DatasetRow } from './dataset.dao.js';
 import type { Dataset, DatasetFilter } from './dataset.domain.js';
 
@@ -31,13 +32,10 @@ export class DatasetRepository {
     if (!(await this.datasets.lockLive(userId, id))) throw notFound('dataset');
   }
 
-  async list(userId: string, filter: DatasetFilter): Promise<{ datasets: Dataset[]; nextCursor: string | null }> {
-    const after = filter.cursor === undefined ? '0' : decodeCursor(filter.cursor);
-    const rows = await this.datasets.pageLive(userId, { tags: filter.tags, after, limit: filter.limit + 1 });
-    const page = rows.slice(0, filter.limit);
-    const last = page.at(-1);
-    const nextCursor = rows.length > filter.limit && last !== undefined ? encodeCursor(last.position) : null;
-    return { datasets: page.map(toDataset), nextCursor };
+  async list(userId: string, { tags, ...page }: DatasetFilter): Promise<Page<Dataset>> {
+    const after = page.cursor === undefined ? '0' : decodeCursor(page.cursor, [NUMBER_KEY])[0];
+    const rows = await this.datasets.pageLive(userId, { tags, after, limit: page.limit + 1 });
+    return cutPage(rows, page.limit, ({ position }) => [position], toDataset);
   }
 
   /** @throws AppError not-found, name-taken */
@@ -68,12 +66,4 @@ async function nameGuard<T>(work: () => Promise<T>): Promise<T> {
     if (!violatesUnique(error, 'datasets_live_name')) throw error;
     throw new AppError('name-taken', 'You have another dataset of this name.', { cause: error });
   }
-}
-
-const encodeCursor = (position: string): string => Buffer.from(position).toString('base64url');
-
-function decodeCursor(cursor: string): string {
-  const position = Buffer.from(cursor, 'base64url').toString('latin1');
-  if (!/^\d{1,18}$/.test(position)) throw invalidField('cursor', 'This is not a cursor that a list has given.');
-  return position;
 }

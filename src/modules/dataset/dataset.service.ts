@@ -1,3 +1,4 @@
+import type { Page } from '../../platform/page.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { Dataset, DatasetFilter } from './dataset.domain.js';
@@ -14,7 +15,7 @@ export class DatasetService {
     return this.deps.repositories.datasets.create(userId, fields);
   }
 
-  list(userId: string, filter: DatasetFilter): Promise<{ datasets: Dataset[]; nextCursor: string | null }> {
+  list(userId: string, filter: DatasetFilter): Promise<Page<Dataset>> {
     return this.deps.repositories.datasets.list(userId, filter);
   }
 
