@@ -62,6 +62,7 @@ function toRequest({ request, method }: RouteDescriptor): RouteConfig['request']
   return {
     ...(request?.params === undefined ? {} : { params: request.params }),
     ...(request?.query === undefined ? {} : { query: request.query }),
+    ...(request?.headers === undefined ? {} : { headers: request.headers }),
     // A body of a GET is taken (and described in words), but no browser can send one from the docs.
     ...(request?.body === undefined || method === 'get'
       ? {}

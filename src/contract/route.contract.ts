@@ -21,6 +21,11 @@ export type Access = 'none' | 'user' | 'admin';
 export interface RouteRequest {
   params?: z.ZodObject;
   query?: z.ZodObject;
+  /**
+   * Request headers that mean something to this route, under the names that people write them with (`If-Match`). Several
+   * lines of one header arrive joined by commas; headers that are not named here are none of the route's business.
+   */
+  headers?: z.ZodObject;
   body?: z.ZodObject;
   /** A multipart form: text fields, and the name of its one file field. */
   multipart?: { fields: z.ZodObject; file: string; fileDescription: string };
@@ -51,13 +56,14 @@ export function defineRoute<const D extends RouteDescriptor>(descriptor: D): D {
   return descriptor;
 }
 
-type Input<D extends RouteDescriptor, K extends 'params' | 'query' | 'body'> =
+type Input<D extends RouteDescriptor, K extends 'params' | 'query' | 'headers' | 'body'> =
   D['request'] extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined;
 
 /** What a handler is given after validation. */
 export interface RouteInput<D extends RouteDescriptor> {
   params: Input<D, 'params'>;
   query: Input<D, 'query'>;
+  headers: Input<D, 'headers'>;
   body: Input<D, 'body'>;
 }
 

@@ -61,6 +61,7 @@ function parseInput({ request: expected }: RouteDescriptor, request: Request) {
   const input = {
     params: parse(expected?.params, request.params),
     query: parse(expected?.query, request.query),
+    headers: parse(expected?.headers, namedHeaders(expected?.headers, request)),
     body: parse(expected?.body, request.body ?? {}),
   };
   // An id that is not even an id names nothing that exists.
@@ -69,6 +70,16 @@ function parseInput({ request: expected }: RouteDescriptor, request: Request) {
   }
   if (errors.length > 0) throw validationFailed(errors);
   return input;
+}
+
+/** What a route knows of the headers, under the contract's spelling of their names. */
+function namedHeaders(schema: z.ZodObject | undefined, request: Request): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(schema?.shape ?? {})) {
+    const value = request.get(name);
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
 }
 
 function refuseMethod(allowed: ReadonlySet<string>): RequestHandler {

@@ -34,7 +34,7 @@ export type RouteHandler<D extends RouteDescriptor> = (
 ) => Promise<[RouteOutput<D>] extends [never] ? typeof ANSWERED : Answer<RouteOutput<D>>>;
 
 type UntypedHandler = (
-  input: { params: unknown; query: unknown; body: unknown },
+  input: { params: unknown; query: unknown; headers: unknown; body: unknown },
   scope: RequestScope,
 ) => Promise<typeof ANSWERED | Answer<unknown>>;
 

@@ -54,14 +54,21 @@ export function openAnswer(
 export async function upload<D extends RouteDescriptor>(
   connection: Connection,
   route: D,
-  { params, fields, file }: { params: Record<string, string>; fields: Record<string, string>; file: UploadFile },
+  {
+    fields,
+    file,
+    ...parts
+  }: { params: Record<string, string>; fields: Record<string, string>; file: UploadFile } & Pick<
+    RequestParts,
+    'headers'
+  >,
   options: CallOptions & { onProgress?(sentBytes: number, totalBytes: number): void } = {},
 ): Promise<AnswerOf<D>> {
   const form = route.request?.multipart;
   if (form === undefined) throw new TypeError(`${route.operationId} takes no file`);
   const body = await openMultipart(fields, form.file, file, options.onProgress);
   try {
-    const answer = await send(connection, route, { params }, { timeoutMs: UPLOAD_TIMEOUT_MS, ...options }, body);
+    const answer = await send(connection, route, parts, { timeoutMs: UPLOAD_TIMEOUT_MS, ...options }, body);
     return parseAnswer(route, await readText(answer));
   } finally {
     await body.close();
@@ -78,7 +85,7 @@ async function send(
   const answer = await exchange({
     method: route.method.toUpperCase(),
     url: addressOf(baseUrl, route, parts),
-    headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+    headers: { ...headerLines(parts), ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
     body,
     signal,
     timeoutMs,
@@ -96,6 +103,11 @@ function addressOf(baseUrl: string, { path }: RouteDescriptor, { params = {}, qu
     }
   }
   return url;
+}
+
+function headerLines({ headers = {} }: RequestParts): Record<string, string> {
+  const given = Object.entries(headers).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 function jsonBody(value: object): OutgoingBody {

@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 
-type SchemaOf<D extends RouteDescriptor, K extends 'params' | 'query' | 'body'> =
+type SchemaOf<D extends RouteDescriptor, K extends 'params' | 'query' | 'headers' | 'body'> =
   D['request'] extends Record<K, infer S extends z.ZodType> ? S : never;
 
 /** What a caller may send: fields with a default can be left out. */
 export type BodyOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'body'>>;
 export type QueryOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'query'>>;
+export type HeadersOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'headers'>>;
 
 /** Text fields of a multipart form. */
 export type FieldsOf<D extends RouteDescriptor> = D['request'] extends {
@@ -24,5 +25,7 @@ export type AnswerOf<D extends RouteDescriptor> = D['success']['answer'] extends
 export interface RequestParts {
   params?: Record<string, string>;
   query?: Record<string, unknown>;
+  /** By name; one that is undefined is not sent. */
+  headers?: Record<string, unknown>;
   body?: object;
 }
