@@ -11,6 +11,8 @@ import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
 import { AccountController } from '../modules/account/account.controller.js';
 import { accountRoutes } from '../modules/account/account.router.js';
+import { AuditController } from '../modules/audit/audit.controller.js';
+import { auditRoutes } from '../modules/audit/audit.router.js';
 import { DatasetController } from '../modules/dataset/dataset.controller.js';
 import { datasetRoutes } from '../modules/dataset/dataset.router.js';
 import { InferenceController } from '../modules/inference/inference.controller.js';
@@ -33,6 +35,7 @@ export function createRoutes({ services, infrastructure, config }: Container): R
     ...datasetRoutes(new DatasetController(services.datasets)),
     ...videoRoutes(new VideoController(services.videos, uploads)),
     ...inferenceRoutes(new InferenceController(services.inference)),
+    ...auditRoutes(new AuditController(services.audit)),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),
   ];
 }

@@ -1,4 +1,5 @@
 import { AccountRepository } from '../modules/account/account.repository.js';
+import { AuditRepository } from '../modules/audit/audit.repository.js';
 import { CreditRepository } from '../modules/credit/credit.repository.js';
 import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
@@ -11,6 +12,7 @@ import type { DatabaseScope } from '../platform/database/scope.js';
 export function createRepositories(scope: DatabaseScope) {
   return {
     accounts: new AccountRepository(scope),
+    audit: new AuditRepository(scope),
     credits: new CreditRepository(scope),
     datasets: new DatasetRepository(scope),
     events: new EventRepository(scope),

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { AccountService } from '../modules/account/account.service.js';
+import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
@@ -40,6 +41,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     tokens: new TokenService(infrastructure.keys, settings.JWT_EXPIRATION),
     signupCredits: settings.SIGNUP_CREDITS,
   });
+  const audit = new AuditService({ repositories });
   const datasets = new DatasetService({ repositories });
   const videos = new VideoService({
     uow,
@@ -87,7 +89,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     shutdown,
   });
 
-  return { accounts, datasets, videos, inference, execution, recovery, sweep, serviceInfo };
+  return { accounts, audit, datasets, videos, inference, execution, recovery, sweep, serviceInfo };
 }
 
 export type Services = ReturnType<typeof createServices>;

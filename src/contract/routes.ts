@@ -1,4 +1,5 @@
 import { creditsRoute, loginRoute, registerRoute } from './account.contract.js';
+import { listAuditRoute } from './audit.contract.js';
 import {
   createDatasetRoute,
   deleteDatasetRoute,
@@ -26,6 +27,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobStatusRoute,
   jobResultRoute,
   jobArchiveRoute,
+  listAuditRoute,
   healthRoute,
   openapiRoute,
   docsRoute,

@@ -12,7 +12,8 @@ export function requestContext(logger: Logger): RequestHandler {
     const requestId = typeof given === 'string' && CLIENT_ID.test(given) ? given : randomUUID();
     response.set('X-Request-Id', requestId);
     const startedAt = performance.now();
-    runInContext({ requestId }, () => {
+    const { ip } = request;
+    runInContext({ requestId, ...(ip === undefined ? {} : { address: ip }) }, () => {
       response.once('close', () => {
         logger.debug('Request', {
           method: request.method,

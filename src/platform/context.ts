@@ -8,9 +8,14 @@ export interface LogContext {
   attempt?: number;
 }
 
-const storage = new AsyncLocalStorage<LogContext>();
+interface Context extends LogContext {
+  /** The client's network address: for the audit log only, ordinary log lines do without it. */
+  address?: string;
+}
 
-export function runInContext<T>(context: LogContext, work: () => T): T {
+const storage = new AsyncLocalStorage<Context>();
+
+export function runInContext<T>(context: Context, work: () => T): T {
   return storage.run({ ...storage.getStore(), ...context }, work);
 }
 
@@ -20,5 +25,12 @@ export function extendContext(context: LogContext): void {
 }
 
 export function currentContext(): LogContext {
-  return storage.getStore() ?? {};
+  const { address: _address, ...context } = storage.getStore() ?? {};
+  return context;
+}
+
+/** Where what is done now was asked for; nulls outside requests. */
+export function currentOrigin(): { requestId: string | null; address: string | null } {
+  const { requestId, address } = storage.getStore() ?? {};
+  return { requestId: requestId ?? null, address: address ?? null };
 }

@@ -1,4 +1,5 @@
 import { creditsRoute, loginRoute, registerRoute } from '../contract/account.contract.js';
+import { listAuditRoute } from '../contract/audit.contract.js';
 import {
   createDatasetRoute,
   deleteDatasetRoute,
@@ -112,6 +113,11 @@ export class Client {
   async getJobArchive(id: string, path: string, options: SaveOptions = {}): Promise<SavedFile> {
     const answer = await openAnswer(this.connection, jobArchiveRoute, { params: { id } }, options);
     return saveAnswer(answer, path, options);
+  }
+
+  /** Newest first. Administrators only. */
+  listAudit(query: QueryOf<typeof listAuditRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listAuditRoute, { query }, options);
   }
 
   getHealth(options?: CallOptions) {

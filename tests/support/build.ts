@@ -41,6 +41,13 @@ export async function buildUser(
   return { id, email, token: login.body.token, api: app.client(login.body.token) };
 }
 
+/** A user with the role, as an administrator who gave it would have left it: the token needs no renewal. */
+export async function buildAdmin(app: App): Promise<TestUser> {
+  const user = await buildUser(app);
+  await app.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [user.id]);
+  return user;
+}
+
 function adjustCredits({ container }: App, userId: string, amount: number): Promise<number> {
   return container.infrastructure.uow.run(({ repositories }) =>
     repositories.credits.book({ userId, kind: 'adjustment', amount, reference: null, reason: 'Test', actorId: null }),

@@ -1,5 +1,6 @@
 import type { Sequelize } from 'sequelize';
 import { defineUserModel } from '../../modules/account/account.model.js';
+import { defineAuditEntryModel } from '../../modules/audit/audit.model.js';
 import { defineCreditEntryModel } from '../../modules/credit/credit.model.js';
 import { defineDatasetModel } from '../../modules/dataset/dataset.model.js';
 import { defineEventModel } from '../../modules/event/event.model.js';
@@ -12,6 +13,7 @@ import { defineVideoModel } from '../../modules/video/video.model.js';
 export function defineModels(sequelize: Sequelize) {
   return {
     users: defineUserModel(sequelize),
+    auditEntries: defineAuditEntryModel(sequelize),
     creditEntries: defineCreditEntryModel(sequelize),
     datasets: defineDatasetModel(sequelize),
     videos: defineVideoModel(sequelize),
