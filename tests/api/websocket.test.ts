@@ -167,7 +167,7 @@ describe('the WebSocket', () => {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE application_name = 'infernode events' AND datname = current_database()`,
     );
-    expect(killed).toHaveLength(1);
+    expect(killed).not.toEqual([]);
     const { id } = await buildJob(app, { video });
     await live.until(() => live.about(id).at(-1)?.data.status === 'COMPLETED', 'COMPLETED');
     expect(live.notifications.map(({ seq }) => seq)).toEqual(live.notifications.map((_, index) => index + 1));

@@ -23,8 +23,9 @@ export type AnyBody = Record<string, never> & Partial<Problem>;
 
 /** Plain HTTP to one app: every status is an answer, nothing is thrown, nothing is repeated. */
 export class ApiClient {
+  /** @param nextBaseUrl asked before each request: with several API processes they take turns */
   constructor(
-    readonly baseUrl: string,
+    private readonly nextBaseUrl: () => string,
     readonly token?: string,
   ) {}
 
@@ -34,7 +35,7 @@ export class ApiClient {
     pathname: string,
     { headers = {}, json, body, signal }: RequestOptions = {},
   ): Promise<ApiAnswer<Body>> {
-    const response = await fetch(`${this.baseUrl}${pathname}`, {
+    const response = await fetch(`${this.nextBaseUrl()}${pathname}`, {
       method,
       redirect: 'manual',
       headers: {

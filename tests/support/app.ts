@@ -51,6 +51,9 @@ interface Premises {
   queuePrefix: string;
 }
 
+/** Every app gets a second one beside it, on the same database and files, and requests go to both in turn. */
+const WITH_TWINS = process.env['TEST_TWINS'] === '1';
+
 const premisesOf = new WeakMap<App, Premises>();
 
 /**
@@ -66,8 +69,10 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     const config = loadConfig({ env: environment(premises, options), cwd: premises.folder, readDotenv: false });
     const container = await createContainer(config, options.logger ?? silentLogger, runnerOverride(options.runner));
     const port = await startParts(container, options.parts ?? ['http', 'worker', 'scheduler']);
-    const app = toApp({ container, config, port, premises, release, childrenBefore });
+    const twins: App[] = [];
+    const app = toApp({ container, config, port, premises, release, childrenBefore, twins });
     premisesOf.set(app, premises);
+    if (WITH_TWINS && shared === undefined && port !== 0) twins.push(await startApp({ ...options, beside: app }));
     return app;
   } catch (error) {
     await release();
@@ -147,14 +152,16 @@ interface Started {
   premises: Premises;
   release(): Promise<void>;
   childrenBefore: ReadonlySet<number>;
+  /** Other apps of the same installation that end with this one; filled once it runs. */
+  twins: readonly App[];
 }
 
-function toApp({ container, config, port, premises, release, childrenBefore }: Started): App {
+function toApp({ container, config, port, premises, release, childrenBefore, twins }: Started): App {
   const baseUrl = `http://127.0.0.1:${port}`;
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     try {
-      await container.lifecycle.stop();
+      await Promise.all([container, ...twins.map((twin) => twin.container)].map(({ lifecycle }) => lifecycle.stop()));
       await until(async () => (await childProcesses()).every((pid) => childrenBefore.has(pid)), {
         deadline: 5_000,
         what: 'the end of every child process of the app',
@@ -167,13 +174,18 @@ function toApp({ container, config, port, premises, release, childrenBefore }: S
     baseUrl,
     container,
     config,
-    client: (token) => new ApiClient(baseUrl, token),
+    client: (token) => new ApiClient(takeTurns([baseUrl, ...twins.map((twin) => twin.baseUrl)]), token),
     sql: (statement, values) => query(premises.database, statement, values),
     stop: () => {
       stopping ??= stop();
       return stopping;
     },
   };
+}
+
+function takeTurns(baseUrls: readonly string[]): () => string {
+  let turn = 0;
+  return () => baseUrls[turn++ % baseUrls.length];
 }
 
 /** What a restored backup or an emptied Redis does: every entry of the queue is gone, the rows are there. */
