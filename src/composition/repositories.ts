@@ -5,6 +5,7 @@ import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
+import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
 import { VideoRepository } from '../modules/video/video.repository.js';
 import type { DatabaseScope } from '../platform/database/scope.js';
 
@@ -16,6 +17,7 @@ export function createRepositories(scope: DatabaseScope) {
     credits: new CreditRepository(scope),
     datasets: new DatasetRepository(scope),
     events: new EventRepository(scope),
+    files: new StoredFileRepository(scope),
     jobs: new InferenceRepository(scope),
     results: new ResultRepository(scope),
     videos: new VideoRepository(scope),

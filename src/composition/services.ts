@@ -7,6 +7,7 @@ import { InferenceRecoveryService } from '../modules/inference/inference-recover
 import { InferenceService } from '../modules/inference/inference.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
+import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
 import { VideoService } from '../modules/video/video.service.js';
 import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
@@ -43,14 +44,14 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const audit = new AuditService({ repositories });
   const datasets = new DatasetService({ repositories });
+  const files = new StoredFileService({ store, repositories, logger });
   const videos = new VideoService({
     uow,
     repositories,
-    store,
+    files,
     decoder,
     probes: new Permits(os.availableParallelism()),
     framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,
-    logger,
   });
   const inference = new InferenceService({
     uow,
@@ -81,7 +82,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
-  const sweep = new StorageSweepService({ store, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
+  const sweep = new StorageSweepService({ store, files, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
   const serviceInfo = new ServiceInfoService({
     pingDatabase: async () => {
       await sequelize.query('SELECT 1');
@@ -89,7 +90,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     shutdown,
   });
 
-  return { accounts, audit, datasets, videos, inference, execution, recovery, sweep, serviceInfo };
+  return { accounts, audit, datasets, files, videos, inference, execution, recovery, sweep, serviceInfo };
 }
 
 export type Services = ReturnType<typeof createServices>;

@@ -7,7 +7,7 @@ import { startApp, type App } from '../support/app.js';
 import { buildDataset, buildUser, fixture, SMALL_VIDEO, SMALL_VIDEO_FRAMES, type TestUser } from '../support/build.js';
 import { expectLedgersToBalance } from '../support/ledger.js';
 import { expectProblem } from '../support/problems.js';
-import { storedFiles } from '../support/stored-files.js';
+import { expectFilesToMatchRows, storedFiles } from '../support/stored-files.js';
 import { until } from '../support/wait.js';
 
 const MAX_UPLOAD_BYTES = 1_000_000;
@@ -46,9 +46,8 @@ describe('uploads', () => {
     expect(await user.api.credits()).toBe(credits);
     const { body } = await user.api.get<{ dataset: { videos: unknown[] } }>(`/api/dataset/${datasetId}`);
     expect(body.dataset.videos).toEqual([]);
-    const rows = await app.sql<{ storage_key: string }>('SELECT storage_key FROM videos');
     await until(async () => (await storedFiles(app)).staging.length === 0, { what: 'an empty staging folder' });
-    expect((await storedFiles(app)).videos.sort()).toEqual(rows.map((row) => row.storage_key.split('/')[1]).sort());
+    await expectFilesToMatchRows(app);
     await expectLedgersToBalance(app);
   }
 
@@ -67,7 +66,7 @@ describe('uploads', () => {
     expect(await user.api.credits()).toBe(100 - PRICE);
     const read = await user.api.get<{ dataset: { videos: unknown[] } }>(`/api/dataset/${datasetId}`);
     expect(read.body.dataset.videos).toEqual([body.video]);
-    expect((await storedFiles(app)).videos).toContain(body.id);
+    await expectFilesToMatchRows(app);
     expect((await storedFiles(app)).staging).toEqual([]);
     await expectLedgersToBalance(app);
   });

@@ -121,6 +121,15 @@ export function describeObjectStore(name: string, make: () => Promise<StoreUnder
       await expect(store.delete('videos/none')).resolves.toBeUndefined();
     });
 
+    it('tells size and time of an object, and that there is none', async () => {
+      expect(await store.stat('videos/a')).toBeNull();
+      await put('videos/a', Buffer.from('xyz'));
+      const found = await store.stat('videos/a');
+      expect(found).toMatchObject({ key: 'videos/a', bytes: 3 });
+      expect(Math.abs(Date.now() - (found?.modifiedAt.getTime() ?? 0))).toBeLessThan(60_000);
+      await expect(store.stat('../a')).rejects.toThrow(TypeError);
+    });
+
     it('deletes', async () => {
       await put('videos/a', Buffer.from('x'));
       await store.delete('videos/a');

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { expect } from 'vitest';
 import type { App } from './app.js';
 
 /** Paths below `objects/videos`, `objects/results` and `staging` of the app's data folder. */
@@ -11,6 +12,15 @@ export async function storedFiles({
     results: await filesBelow(path.join(config.dataDir, 'objects', 'results')),
     staging: await filesBelow(path.join(config.dataDir, 'staging')),
   };
+}
+
+/** Every video has its file, and nothing else lies there. */
+export async function expectFilesToMatchRows(app: App): Promise<void> {
+  const rows = await app.sql<{ storage_key: string }>(
+    'SELECT DISTINCT storage_key FROM videos WHERE storage_key IS NOT NULL',
+  );
+  const { videos } = await storedFiles(app);
+  expect(videos.sort()).toEqual(rows.map((row) => path.basename(row.storage_key)).sort());
 }
 
 async function filesBelow(folder: string): Promise<string[]> {

@@ -2,12 +2,14 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
 import { RESULT_PREFIX } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
-import { VIDEO_PREFIX } from '../video/video.domain.js';
-import type { VideoRepository } from '../video/video.repository.js';
+import { FILE_PREFIX } from '../stored-file/stored-file.domain.js';
+import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
+import type { StoredFileService } from '../stored-file/stored-file.service.js';
 
 interface Deps {
   store: ObjectStore;
-  repositories: { videos: VideoRepository; results: ResultRepository };
+  files: StoredFileService;
+  repositories: { files: StoredFileRepository; results: ResultRepository };
   logger: Logger;
   /** Younger files may belong to work that is going on. */
   minimumAgeMs: number;
@@ -21,10 +23,11 @@ export class StorageSweepService {
 
   async sweep(now: Date): Promise<number> {
     const before = new Date(now.getTime() - this.deps.minimumAgeMs);
-    const { videos, results } = this.deps.repositories;
+    const { files, results } = this.deps.repositories;
     const removed =
       (await this.deps.store.sweepStaging(before)) +
-      (await this.sweepPrefix(VIDEO_PREFIX, before, (keys) => videos.knownStorageKeys(keys))) +
+      (await this.deps.files.removeUnreferenced()) +
+      (await this.sweepPrefix(FILE_PREFIX, before, (keys) => files.knownKeys(keys))) +
       (await this.sweepPrefix(RESULT_PREFIX, before, (keys) => results.knownArchiveKeys(keys)));
     if (removed > 0) this.deps.logger.info('Removed files that nothing refers to', { removed });
     return removed;

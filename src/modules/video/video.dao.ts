@@ -18,13 +18,4 @@ export class VideoDao extends BaseDao<VideoModel> {
     const rows = await this.model.findAll({ where: { datasetId }, order: [['position', 'ASC']], ...this.inScope });
     return rows.map((row) => row.get({ plain: true }));
   }
-
-  /** Those of `keys` that a row refers to. */
-  async knownStorageKeys(keys: readonly string[]): Promise<Set<string>> {
-    const rows = await this.rows<{ storage_key: string }>(
-      'SELECT storage_key FROM videos WHERE storage_key = ANY ($1::text[])',
-      [keys],
-    );
-    return new Set(rows.map((row) => row.storage_key));
-  }
 }

@@ -4,6 +4,7 @@ export interface Video extends VideoInfo {
   id: string;
   datasetId: string;
   name: string;
+  /** Of the stored file, which other videos of the same content share. */
   storageKey: string;
   sizeBytes: number;
   /** Of the whole file, lower-case hex. */
@@ -14,7 +15,3 @@ export interface Video extends VideoInfo {
 }
 
 export type NewVideo = Omit<Video, 'createdAt'>;
-
-export const VIDEO_PREFIX = 'videos/';
-
-export const videoStorageKey = (videoId: string): string => `${VIDEO_PREFIX}${videoId}`;

@@ -37,7 +37,7 @@ export function defineVideoModel(sequelize: Sequelize): ModelStatic<VideoModel> 
       position: { type: DataTypes.BIGINT },
       datasetId: { type: DataTypes.UUID, allowNull: false },
       name: { type: DataTypes.TEXT, allowNull: false },
-      storageKey: { type: DataTypes.TEXT, allowNull: false, unique: true },
+      storageKey: { type: DataTypes.TEXT, allowNull: false },
       sizeBytes: { type: DataTypes.BIGINT, allowNull: false },
       sha256: { type: DataTypes.TEXT, allowNull: false },
       container: { type: DataTypes.TEXT, allowNull: false },

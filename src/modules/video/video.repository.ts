@@ -25,10 +25,6 @@ export class VideoRepository {
     if (row === null) throw new AppError('internal-error', `Video ${id} has no row although a job refers to it.`);
     return toVideo(row);
   }
-
-  knownStorageKeys(keys: readonly string[]): Promise<Set<string>> {
-    return this.videos.knownStorageKeys(keys);
-  }
 }
 
 function toVideo({ position: _position, sizeBytes, ...row }: VideoRow): Video {

@@ -7,6 +7,8 @@ import { silentLogger } from '../../../tests/support/silent-logger.js';
 import { AppError } from '../../platform/app-error.js';
 import { Permits } from '../../platform/permits.js';
 import { LocalObjectStore } from '../../platform/storage/local.store.js';
+import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
+import { StoredFileService } from '../stored-file/stored-file.service.js';
 import { VideoService } from './video.service.js';
 
 type Deps = ConstructorParameters<typeof VideoService>[0];
@@ -31,15 +33,19 @@ describe('VideoService.add', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   /** @param transact stands for the transaction that books the video */
-  async function add(transact: () => Promise<never>, signal: AbortSignal, objects: Deps['store'] = store) {
+  async function add(transact: () => Promise<never>, signal: AbortSignal, objects: LocalObjectStore = store) {
+    const files = {
+      reserve: () => Promise.resolve({ reservationId: 'r', storageKey: 'videos/a' }),
+      release: () => Promise.resolve(),
+      forget: () => Promise.resolve(true),
+    } as unknown as StoredFileRepository;
     const service = new VideoService({
       uow: { run: transact } as unknown as Deps['uow'],
       repositories: {} as Deps['repositories'],
-      store: objects,
+      files: new StoredFileService({ store: objects, repositories: { files }, logger: silentLogger }),
       decoder: { probe: () => Promise.resolve(INFO) } as unknown as Deps['decoder'],
       probes: new Permits(1),
       framesPerCredit: 25,
-      logger: silentLogger,
     });
     const content = await store.stage(Readable.from([Buffer.from('video')]), {
       signal: new AbortController().signal,

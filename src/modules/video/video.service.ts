@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../platform/app-error.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
-import type { Logger } from '../../platform/logging/logger.js';
 import {
   DecoderFailedError,
   MediaError,
@@ -9,31 +8,33 @@ import {
   type VideoDecoder,
 } from '../../platform/media/video-decoder.port.js';
 import type { Permits } from '../../platform/permits.js';
-import type { ObjectStore, StagedObject } from '../../platform/storage/object-store.port.js';
+import type { StagedObject } from '../../platform/storage/object-store.port.js';
 import type { ProblemCode } from '../../contract/problem.contract.js';
 import type { AccountRepository } from '../account/account.repository.js';
 import { insufficientCredits, priceOfFrames } from '../credit/credit.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
-import { videoStorageKey, type Video } from './video.domain.js';
+import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
+import type { StoredFileService } from '../stored-file/stored-file.service.js';
+import type { Video } from './video.domain.js';
 import type { VideoRepository } from './video.repository.js';
 
 interface Repositories {
   accounts: AccountRepository;
   credits: CreditRepository;
   datasets: DatasetRepository;
+  files: StoredFileRepository;
   videos: VideoRepository;
 }
 
 interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Repositories;
-  store: ObjectStore;
+  files: StoredFileService;
   decoder: VideoDecoder;
   /** Each probe is a process that keeps a core busy: further ones wait for their turn. */
   probes: Permits;
   framesPerCredit: number;
-  logger: Logger;
 }
 
 export interface NewUpload {
@@ -71,29 +72,23 @@ export class VideoService {
    */
   async add(upload: NewUpload, signal: AbortSignal): Promise<Video> {
     const { userId, datasetId, name, content } = upload;
+    const { info, file } = await this.takeIn(content, signal);
     const id = randomUUID();
-    const key = videoStorageKey(id);
-    let mayBeBooked = false;
+    const cost = priceOfFrames(info.frameCount, this.deps.framesPerCredit);
     try {
-      const info = await this.probe(content, signal);
-      const cost = priceOfFrames(info.frameCount, this.deps.framesPerCredit);
-      signal.throwIfAborted();
-      // File before row: a crash between the two leaves a file without a row, which the sweeper takes away.
-      await content.commit(key);
-      mayBeBooked = true;
       return await this.deps.uow.run(async ({ repositories }) => {
         await repositories.datasets.hold(userId, datasetId);
-        const row = {
+        const video = await repositories.videos.add({
           ...info,
           id,
           datasetId,
           name,
-          storageKey: key,
+          storageKey: file.storageKey,
           sizeBytes: content.bytes,
           sha256: content.sha256,
           cost,
-        };
-        const video = await repositories.videos.add(row);
+        });
+        await repositories.files.claim(file);
         if (cost > 0) {
           await repositories.credits.book({
             userId,
@@ -107,21 +102,22 @@ export class VideoService {
         return video;
       });
     } catch (error) {
-      // Once the transaction was tried, it may have been committed without our hearing of it, unless it was refused; then
-      // the row decides, and the sweeper takes the file away if there is none.
-      const isUnpaid = !mayBeBooked || error instanceof AppError;
-      await this.cleanUp(content, isUnpaid ? key : null);
+      // It may have been committed without our hearing of it, unless it was refused: then the reservation runs out by
+      // itself, and the row decides whether the file stays.
+      if (error instanceof AppError) await this.deps.files.release(file);
       throw error;
     }
   }
 
-  /** What stays behind here is the sweeper's; the caller is to hear of the error that led here. */
-  private async cleanUp(content: StagedObject, key: string | null): Promise<void> {
+  /** The same steps for content that somebody has uploaded before: nobody learns from us that they did. */
+  private async takeIn(content: StagedObject, signal: AbortSignal) {
     try {
-      await content.discard();
-      if (key !== null) await this.deps.store.delete(key);
+      const info = await this.probe(content, signal);
+      signal.throwIfAborted();
+      return { info, file: await this.deps.files.keep(content) };
     } catch (error) {
-      this.deps.logger.warn('The file of a refused upload stays behind', { key, error });
+      await this.deps.files.discard(content);
+      throw error;
     }
   }
 

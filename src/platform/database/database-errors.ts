@@ -1,4 +1,4 @@
-import { BaseError, UniqueConstraintError } from 'sequelize';
+import { BaseError, ForeignKeyConstraintError, UniqueConstraintError } from 'sequelize';
 
 /** SQLSTATEs after which the same transaction may simply be run again. */
 const RERUN = new Set(['40001', '40P01']);
@@ -26,6 +26,11 @@ function parentOf(error: Error): unknown {
 export function violatesUnique(error: unknown, index: string): boolean {
   if (!(error instanceof UniqueConstraintError)) return false;
   return (error.parent as { constraint?: unknown }).constraint === index;
+}
+
+/** Tells whether `error` says that a row is still referred to, or refers to one that is not there. */
+export function violatesForeignKey(error: unknown): boolean {
+  return error instanceof ForeignKeyConstraintError;
 }
 
 export function mayRunAgain(error: unknown): boolean {

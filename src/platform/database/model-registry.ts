@@ -7,6 +7,8 @@ import { defineEventModel } from '../../modules/event/event.model.js';
 import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
+import { defineFileReservationModel } from '../../modules/stored-file/file-reservation.model.js';
+import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
 import { defineVideoModel } from '../../modules/video/video.model.js';
 
 /** Every table of the application; a test compares this list with what the migrations make. */
@@ -16,6 +18,8 @@ export function defineModels(sequelize: Sequelize) {
     auditEntries: defineAuditEntryModel(sequelize),
     creditEntries: defineCreditEntryModel(sequelize),
     datasets: defineDatasetModel(sequelize),
+    storedFiles: defineStoredFileModel(sequelize),
+    fileReservations: defineFileReservationModel(sequelize),
     videos: defineVideoModel(sequelize),
     jobs: defineJobModel(sequelize),
     attempts: defineAttemptModel(sequelize),

@@ -60,6 +60,11 @@ export class LocalObjectStore implements ObjectStore {
     });
   }
 
+  async stat(key: string): Promise<StoredObject | null> {
+    const found = await statOrNull(this.pathOf(key));
+    return found === null ? null : { key, bytes: found.size, modifiedAt: found.mtime };
+  }
+
   async read(key: string): Promise<{ stream: Readable; bytes: number }> {
     const handle = await this.missingIsTyped(key, () => open(this.pathOf(key), 'r'));
     const { size } = await handle.stat();

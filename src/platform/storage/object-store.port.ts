@@ -61,6 +61,8 @@ export interface ObjectStore {
    */
   stage(source: Readable, options: StageOptions): Promise<StagedObject>;
   scratch(extension: string): Promise<ScratchFile>;
+  /** @returns null when there is no such object */
+  stat(key: string): Promise<StoredObject | null>;
   /** @throws ObjectMissingError */
   read(key: string): Promise<{ stream: Readable; bytes: number }>;
   /**
