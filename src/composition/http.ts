@@ -4,11 +4,13 @@ import { loginRoute, registerRoute } from '../contract/account.contract.js';
 import { buildOpenApi } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { Authenticator } from '../http/authenticate.js';
+import { corsPolicy } from '../http/cors-policy.js';
 import { createApp, docsPage } from '../http/create-app.js';
 import { loginLimits, registrationLimits, takeTurns } from '../http/rate-limits.js';
 import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
+import { trafficLimits } from '../http/traffic-limits.js';
 import { AccountController } from '../modules/account/account.controller.js';
 import { accountRoutes } from '../modules/account/account.router.js';
 import { AuditController } from '../modules/audit/audit.controller.js';
@@ -48,19 +50,27 @@ export function createHttpApp(container: Container): Express {
     [registerRoute, [readJson, turn, ...registrationLimits(settings.AUTH_RATE_LIMIT)]],
     [loginRoute, [readJson, turn, ...loginLimits(settings.AUTH_RATE_LIMIT)]],
   ]);
+  const authenticator = new Authenticator((token) => container.services.accounts.authenticate(token));
   return createApp({
     routes: createRoutes(container),
     before,
-    authenticator: new Authenticator((token) => container.services.accounts.authenticate(token)),
+    authenticator,
+    limits: trafficLimits({
+      perAddress: settings.RATE_LIMIT_PER_ADDRESS,
+      perUser: settings.RATE_LIMIT_PER_USER,
+      authenticator,
+    }),
+    cors: corsPolicy(settings.CORS_ORIGINS ?? []),
     apiVersion: settings.API_VERSION,
     trustProxyHops: settings.TRUST_PROXY_HOPS,
     logger: container.logger,
   });
 }
 
-export function createGateway({ services, infrastructure, logger }: Container): WebSocketGateway {
+export function createGateway({ services, infrastructure, config, logger }: Container): WebSocketGateway {
   return new WebSocketGateway({
     authenticate: (token) => services.accounts.authenticate(token),
+    origins: config.settings.CORS_ORIGINS ?? [],
     events: infrastructure.repositories.events,
     bus: infrastructure.bus,
     logger,

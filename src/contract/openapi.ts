@@ -5,15 +5,19 @@ import { TAGS, type RouteDescriptor } from './route.contract.js';
 import { ROUTES } from './routes.js';
 
 /** What any route of a kind can answer with, beside what it names itself. */
-function commonProblems({ access, request }: RouteDescriptor): ProblemCode[] {
+function commonProblems({ access, request, unlimited }: RouteDescriptor): ProblemCode[] {
   return [
     ...(access === 'none' ? [] : (['authentication-required', 'invalid-token'] as const)),
     ...(access === 'admin' ? (['forbidden'] as const) : []),
-    ...(request === undefined ? [] : (['validation-failed'] as const)),
-    ...(request?.params === undefined ? [] : (['not-found', 'malformed-request'] as const)),
+    ...(request?.params === undefined ? [] : (['not-found'] as const)),
     ...(request?.body === undefined
       ? []
-      : (['malformed-json', 'malformed-request', 'payload-too-large', 'unsupported-media-type'] as const)),
+      : (['malformed-json', 'payload-too-large', 'unsupported-media-type'] as const)),
+    ...(unlimited === true ? [] : (['too-many-requests'] as const)),
+    'malformed-request',
+    'uri-too-long',
+    'headers-too-large',
+    'validation-failed',
     'internal-error',
     'service-unavailable',
   ];

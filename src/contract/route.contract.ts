@@ -42,6 +42,8 @@ export interface RouteDescriptor {
   /** Below `/api`, parameters in braces: `/dataset/{id}`. */
   path: `/${string}`;
   access: Access;
+  /** Not counted by the rate limit of its caller's address: what watches over the server asks it all the time. */
+  unlimited?: true;
   tag: Tag;
   summary: string;
   description?: string;

@@ -6,6 +6,7 @@ export const healthRoute = defineRoute({
   method: 'get',
   path: '/health',
   access: 'none',
+  unlimited: true,
   tag: 'Service',
   summary: 'Tell whether the server works',
   description: 'Asks the database. 503 when it does not answer, or while the server is shutting down.',

@@ -5,15 +5,20 @@ import swaggerUi from 'swagger-ui-express';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Authenticator } from './authenticate.js';
+import { checkRequest } from './check-request.js';
+import type { CorsPolicy } from './cors-policy.js';
 import { mountRoutes } from './mount-routes.js';
 import { problemHandler, unknownRoute } from './problem-handler.js';
 import { requestContext } from './request-context.js';
 import type { Route } from './route-table.js';
+import type { TrafficLimits } from './traffic-limits.js';
 
 interface Options {
   routes: readonly Route[];
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
   authenticator: Authenticator;
+  limits: TrafficLimits;
+  cors: CorsPolicy;
   apiVersion: string;
   trustProxyHops: number;
   logger: Logger;
@@ -38,14 +43,17 @@ export function createApp(options: Options): Express {
     }),
   );
 
-  const api = mountRoutes(options.routes, { authenticator: options.authenticator, before: options.before });
+  app.use(options.cors.answer);
+  app.use(checkRequest);
+
+  const api = mountRoutes(options.routes, options);
   for (const prefix of ['/api', `/api/${options.apiVersion}`]) {
     // Scripts and styles of Swagger UI; its page itself is a route like any other.
     app.use(`${prefix}/docs`, serveSwaggerAssets());
     app.use(prefix, noStore, api);
   }
   app.get('/', (_request, response) => response.redirect(302, '/api/docs'));
-  app.use(unknownRoute);
+  app.use(options.limits.address, unknownRoute);
   app.use(problemHandler(options.logger));
   return app;
 }

@@ -36,7 +36,8 @@ export class HttpServer {
     private readonly app: Express,
     private readonly upgrades: UpgradeHandler,
   ) {
-    const options: Options = { shouldUpgradeCallback: wantsWebSocket };
+    // A missing Host header is refused with the rest of what is malformed: as a problem.
+    const options: Options = { shouldUpgradeCallback: wantsWebSocket, requireHostHeader: false };
     this.server = createServer(options, app);
     this.server.headersTimeout = HEADERS_TIMEOUT_MS;
     this.server.requestTimeout = REQUEST_TIMEOUT_MS;
@@ -48,6 +49,9 @@ export class HttpServer {
     // Whoever reads the body says that it may come; a refusal comes before it.
     this.server.on('checkContinue', (request, response) => {
       app(request, response);
+    });
+    this.server.on('checkExpectation', (_request, response) => {
+      refuseRaw(response.socket as Socket, 'expectation-failed', 'Only 100-continue can be expected.');
     });
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     this.server.on('clientError', answerClientError);

@@ -6,9 +6,11 @@ import { z } from 'zod';
 import { defineRoute } from '../contract/route.contract.js';
 import { silentLogger } from '../../tests/support/silent-logger.js';
 import { Authenticator } from './authenticate.js';
+import { corsPolicy } from './cors-policy.js';
 import { mountRoutes } from './mount-routes.js';
 import { problemHandler } from './problem-handler.js';
 import { route, type Route } from './route-table.js';
+import { trafficLimits } from './traffic-limits.js';
 
 const nobody = new Authenticator(() => Promise.reject(new Error('Nobody is expected here.')));
 
@@ -20,7 +22,8 @@ afterEach(() => {
 
 async function serve(...routes: Route[]): Promise<string> {
   const app = express();
-  app.use(mountRoutes(routes, { authenticator: nobody, before: new Map() }));
+  const limits = trafficLimits({ perAddress: 0, perUser: 0, authenticator: nobody });
+  app.use(mountRoutes(routes, { authenticator: nobody, limits, cors: corsPolicy([]), before: new Map() }));
   app.use(problemHandler(silentLogger));
   server = createServer(app);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));

@@ -1,20 +1,24 @@
-import { Router, type Request, type RequestHandler, type Response } from 'express';
-import type { z } from 'zod';
+import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { z } from 'zod';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { AppError, type FieldError } from '../platform/app-error.js';
 import type { Authenticator } from './authenticate.js';
 import { clientSignal } from './client-signal.js';
+import type { CorsPolicy } from './cors-policy.js';
 import { fieldErrors, validationFailed } from './field-errors.js';
 import { readJson } from './read-json.js';
 import { ANSWERED, type Route } from './route-table.js';
+import type { TrafficLimits } from './traffic-limits.js';
 
 interface Options {
   authenticator: Authenticator;
+  limits: TrafficLimits;
+  cors: CorsPolicy;
   /** Runs before everything else of a route, e.g. a rate limit. */
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
 }
 
-/** Makes an Express router of the tables: guard, parse, call, answer. Unknown methods of known paths answer 405. */
+/** Makes an Express router of the tables: count, guard, parse, call, answer. Unknown methods of known paths answer 405. */
 export function mountRoutes(routes: readonly Route[], options: Options): Router {
   const router = Router({ caseSensitive: true });
   const methods = new Map<string, Set<string>>();
@@ -25,14 +29,27 @@ export function mountRoutes(routes: readonly Route[], options: Options): Router 
     const parseBody = descriptor.request?.body === undefined ? [] : [readJson];
     router[descriptor.method](
       path,
+      ...admission(descriptor, options),
       ...(options.before.get(descriptor) ?? []),
-      ...(descriptor.access === 'none' ? [] : [options.authenticator.guard(descriptor.access)]),
       ...parseBody,
-      (request, response) => serve(current, request, response, options.authenticator),
+      (request: Request, response: Response) => serve(current, request, response, options.authenticator),
     );
   }
-  for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
+  for (const [path, known] of methods) {
+    const allowed = [...known, ...(known.has('GET') ? ['HEAD'] : []), 'OPTIONS'];
+    router.options(path, options.cors.preflight(allowed), answerOptions(allowed));
+    router.all(path, options.limits.address, refuseMethod(allowed));
+  }
   return router;
+}
+
+/** Who may come in, and how often. */
+function admission(
+  { access, unlimited }: RouteDescriptor,
+  { authenticator, limits }: Options,
+): (RequestHandler | ErrorRequestHandler)[] {
+  if (access === 'none') return unlimited === true ? [] : [limits.address];
+  return [authenticator.guard(access), limits.refused, limits.user];
 }
 
 export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -49,6 +66,9 @@ async function serve(route: Route, request: Request, response: Response, authent
     .json(answer.body);
 }
 
+/** A misspelt filter would otherwise be a filter that does nothing. */
+const NO_QUERY = z.strictObject({});
+
 function parseInput({ request: expected }: RouteDescriptor, request: Request) {
   const errors: FieldError[] = [];
   const parse = (schema: z.ZodType | undefined, value: unknown): unknown => {
@@ -60,7 +80,7 @@ function parseInput({ request: expected }: RouteDescriptor, request: Request) {
   };
   const input = {
     params: parse(expected?.params, request.params),
-    query: parse(expected?.query, request.query),
+    query: parse(expected?.query ?? NO_QUERY, request.query),
     headers: parse(expected?.headers, namedHeaders(expected?.headers, request)),
     body: parse(expected?.body, request.body ?? {}),
   };
@@ -82,14 +102,16 @@ function namedHeaders(schema: z.ZodObject | undefined, request: Request): Record
   return given;
 }
 
-function refuseMethod(allowed: ReadonlySet<string>): RequestHandler {
-  const allow = [...allowed, ...(allowed.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+function answerOptions(allowed: readonly string[]): RequestHandler {
+  return (_request, response) => {
+    response.set('Allow', allowed.join(', ')).status(204).end();
+  };
+}
+
+function refuseMethod(allowed: readonly string[]): RequestHandler {
+  const allow = allowed.join(', ');
   return (request, response) => {
     response.set('Allow', allow);
-    if (request.method === 'OPTIONS') {
-      response.status(204).end();
-      return;
-    }
     throw new AppError('method-not-allowed', `${request.method} is not possible here; ${allow} are.`);
   };
 }

@@ -7,6 +7,9 @@ const TYPES = ['application/json', 'application/*+json'];
 /** A hundred kilobytes take no longer, however slow the line. */
 const BODY_TIMEOUT_MS = 30_000;
 
+/** No request of the API needs half as many, and whoever walks through a value may do so by recursion. */
+const MAX_DEPTH = 32;
+
 const parser = express.json({ limit: BODY_LIMIT, strict: true, type: TYPES });
 
 /** Reads a JSON body; an absent one is an empty object, another content type is refused. */
@@ -31,13 +34,27 @@ function parse(request: Request, response: Response, next: NextFunction): void {
     if (done) return;
     done = true;
     clearTimeout(timer);
-    if (error === undefined) next();
-    else next(translate(error));
+    if (error !== undefined) next(translate(error));
+    else
+      next(
+        tooDeep(request.body)
+          ? new AppError('malformed-request', `A JSON body has at most ${MAX_DEPTH} levels.`)
+          : undefined,
+      );
   };
   const timer = setTimeout(() => {
     finish(new AppError('request-timeout', `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`));
   }, BODY_TIMEOUT_MS);
   parser(request, response, finish);
+}
+
+function tooDeep(body: unknown): boolean {
+  let level = [body];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return false;
 }
 
 /** Whatever the parser says of the body is the sender's doing; only what has no 4xx status is ours. */

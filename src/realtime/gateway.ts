@@ -6,11 +6,14 @@ import type { Logger } from '../platform/logging/logger.js';
 import type { Principal } from '../modules/account/account.domain.js';
 import type { LoggedEvent } from '../modules/event/event.domain.js';
 import type { ProblemCode } from '../contract/problem.contract.js';
+import { mayConnect, type AllowedOrigins } from '../http/cors-policy.js';
 import { refuseRaw } from '../http/http-server.js';
 import { ClientConnection } from './client-connection.js';
 
 interface Deps {
   authenticate(token: string): Promise<Principal>;
+  /** Of pages that may connect beside those of the host itself. */
+  origins: AllowedOrigins;
   events: {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;
@@ -72,7 +75,9 @@ export class WebSocketGateway {
     if (this.closing) return { code: 'service-unavailable', detail: 'The server is shutting down.' };
     const path = (request.url ?? '').split('?')[0];
     if (path !== WEBSOCKET_PATH) return { code: 'route-not-found', detail: `WebSockets are at ${WEBSOCKET_PATH}.` };
-    if (!isSameOrigin(request)) return { code: 'forbidden', detail: 'Pages of other origins may not connect.' };
+    const { origin, host } = request.headers;
+    if (!mayConnect(this.deps.origins, origin, host))
+      return { code: 'forbidden', detail: 'Pages of other origins may not connect.' };
     return null;
   }
 
@@ -102,12 +107,6 @@ export class WebSocketGateway {
   private pingAll(): void {
     for (const client of this.clients.values()) client.ping();
   }
-}
-
-/** Programs send no Origin; a page may connect to the host it came from (RFC 6455 section 10.2). */
-function isSameOrigin({ headers }: IncomingMessage): boolean {
-  if (headers.origin === undefined) return true;
-  return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host;
 }
 
 /** From the subprotocols only: an address ends up in logs and histories. */

@@ -136,12 +136,12 @@ describe('the routes of the API', () => {
   });
 });
 
-/** Every method and path, the mounted routers’ included; those that only refuse other methods are left out. */
+/** Every method and path, the mounted routers’ included; those that only tell of methods or refuse them are left out. */
 function servedBy(stack: readonly Layer[]): string[] {
   return stack
     .flatMap(({ route, handle }) => {
       if (route === undefined) return servedBy(handle.stack ?? []);
-      const methods = Object.keys(route.methods).filter((method) => method !== '_all');
+      const methods = Object.keys(route.methods).filter((method) => !['_all', 'options'].includes(method));
       return methods.map((method) => `${method} ${route.path}`);
     })
     .sort();

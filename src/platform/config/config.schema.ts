@@ -25,6 +25,18 @@ const decimal = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min).max(max));
 
+/** `https://app.example, https://other.example:8443`, or `*`. */
+const origins = z.string().transform((text, context): '*' | string[] => {
+  if (text.trim() === '*') return '*';
+  const names = text.split(',').map((name) => name.trim());
+  for (const name of names) {
+    if (URL.canParse(name) && /^https?:$/.test(new URL(name).protocol) && new URL(name).origin === name) continue;
+    context.addIssue({ code: 'custom', message: 'use * or origins such as https://app.example, separated by commas' });
+    return z.NEVER;
+  }
+  return names;
+});
+
 const port = wholeNumber(0, 65_535);
 const text = z.string().trim().min(1);
 const password = z.string().min(1);
@@ -91,6 +103,24 @@ export const SETTINGS = define({
     schema: wholeNumber(1, Number.MAX_SAFE_INTEGER),
     default: '2147483648',
     description: 'Largest video that is accepted.',
+  },
+  CORS_ORIGINS: {
+    group: 'Server',
+    schema: origins,
+    description:
+      'Origins whose pages may use the API and the WebSocket: `https://app.example,…`, or `*`. Default: none.',
+  },
+  RATE_LIMIT_PER_ADDRESS: {
+    group: 'Server',
+    schema: wholeNumber(0, 1_000_000_000),
+    default: '1200',
+    description: 'Requests per minute from one address without a valid token, per process; 0: any number.',
+  },
+  RATE_LIMIT_PER_USER: {
+    group: 'Server',
+    schema: wholeNumber(0, 1_000_000_000),
+    default: '6000',
+    description: 'Requests per minute of one user, per process; 0: any number.',
   },
   JWT_EXPIRATION: { group: 'Accounts', schema: duration, default: '24h', description: 'How long a token is valid.' },
   JWT_PRIVATE_KEY_PATH: {
