@@ -49,10 +49,12 @@ function parse(request: Request, response: Response, next: NextFunction): void {
 }
 
 function tooDeep(body: unknown): boolean {
-  let level = [body];
+  let level: unknown[] = [body];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return true;
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+    level = level.flatMap((value): unknown[] =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
   }
   return false;
 }
