@@ -17,6 +17,8 @@ import { AuditController } from '../modules/audit/audit.controller.js';
 import { auditRoutes } from '../modules/audit/audit.router.js';
 import { DatasetController } from '../modules/dataset/dataset.controller.js';
 import { datasetRoutes } from '../modules/dataset/dataset.router.js';
+import { EventController } from '../modules/event/event.controller.js';
+import { eventRoutes } from '../modules/event/event.router.js';
 import { InferenceController } from '../modules/inference/inference.controller.js';
 import { inferenceRoutes } from '../modules/inference/inference.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
@@ -38,6 +40,7 @@ export function createRoutes({ services, infrastructure, config }: Container): R
     ...videoRoutes(new VideoController(services.videos, uploads)),
     ...inferenceRoutes(new InferenceController(services.inference)),
     ...auditRoutes(new AuditController(services.audit)),
+    ...eventRoutes(new EventController(services.events)),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),
   ];
 }
@@ -72,6 +75,7 @@ export function createGateway({ services, infrastructure, config, logger }: Cont
     authenticate: (token) => services.accounts.authenticate(token),
     origins: config.settings.CORS_ORIGINS ?? [],
     events: infrastructure.repositories.events,
+    connections: infrastructure.repositories.liveConnections,
     bus: infrastructure.bus,
     logger,
   });

@@ -3,6 +3,7 @@ import { AuditRepository } from '../modules/audit/audit.repository.js';
 import { CreditRepository } from '../modules/credit/credit.repository.js';
 import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
+import { LiveConnectionRepository } from '../modules/event/live-connection.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
@@ -19,6 +20,7 @@ export function createRepositories(scope: DatabaseScope) {
     events: new EventRepository(scope),
     files: new StoredFileRepository(scope),
     jobs: new InferenceRepository(scope),
+    liveConnections: new LiveConnectionRepository(scope),
     results: new ResultRepository(scope),
     videos: new VideoRepository(scope),
   };

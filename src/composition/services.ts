@@ -2,6 +2,7 @@ import os from 'node:os';
 import { AccountService } from '../modules/account/account.service.js';
 import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
+import { EventService } from '../modules/event/event.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
@@ -82,6 +83,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
+  const events = new EventService({ uow, repositories });
   const sweep = new StorageSweepService({ store, files, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
   const serviceInfo = new ServiceInfoService({
     pingDatabase: async () => {
@@ -90,7 +92,19 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     shutdown,
   });
 
-  return { accounts, audit, datasets, files, videos, inference, execution, recovery, sweep, serviceInfo };
+  return {
+    accounts,
+    audit,
+    datasets,
+    files,
+    videos,
+    inference,
+    execution,
+    recovery,
+    sweep,
+    serviceInfo,
+    events,
+  };
 }
 
 export type Services = ReturnType<typeof createServices>;

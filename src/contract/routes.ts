@@ -8,6 +8,7 @@ import {
   updateDatasetRoute,
   uploadVideoRoute,
 } from './dataset.contract.js';
+import { websocketStatsRoute, websocketTestRoute } from './events.contract.js';
 import { jobArchiveRoute, jobResultRoute, jobStatusRoute, submitInferenceRoute } from './inference.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import { docsRoute, healthRoute, openapiRoute } from './service.contract.js';
@@ -28,6 +29,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobResultRoute,
   jobArchiveRoute,
   listAuditRoute,
+  websocketStatsRoute,
+  websocketTestRoute,
   healthRoute,
   openapiRoute,
   docsRoute,

@@ -67,7 +67,8 @@ describe('a client connection', () => {
 
   function connect(events: number, lastSeq: number): ClientConnection {
     const connection = new ClientConnection(socket as unknown as WebSocket, {
-      admits: () => true,
+      enter: () => Promise.resolve(true),
+      leave: () => undefined,
       authenticate: () =>
         Promise.resolve({
           userId: USER,

@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import { clientMessageSchema, type ClientMessage, type ServerMessage } from '../contract/events.contract.js';
 import type { Principal } from '../modules/account/account.domain.js';
 import type { LoggedEvent } from '../modules/event/event.domain.js';
+import { presentEvent } from '../modules/event/event.presenter.js';
 import { AppError } from '../platform/app-error.js';
 import type { Logger } from '../platform/logging/logger.js';
 
@@ -11,8 +12,10 @@ interface Deps {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;
   };
-  /** Whether the user may have one more connection. */
-  admits(userId: string): boolean;
+  /** Counts one more connection of the user; false when there are too many. */
+  enter(userId: string): Promise<boolean>;
+  /** Takes back what `enter` has counted. */
+  leave(userId: string): void;
   logger: Logger;
 }
 
@@ -50,6 +53,8 @@ export class ClientConnection {
   private lookAgain = false;
   private answeredPing = true;
   private authenticating = false;
+  /** Whether this connection counts. */
+  private entered = false;
   private ended = false;
   private messages = 0;
   private windowStart = 0;
@@ -101,6 +106,8 @@ export class ClientConnection {
     this.ended = true;
     clearTimeout(this.authenticationTimer);
     clearTimeout(this.expiryTimer);
+    if (this.entered && this.userId !== null) this.deps.leave(this.userId);
+    this.entered = false;
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
@@ -145,11 +152,17 @@ export class ClientConnection {
     const principal = await this.deps.authenticate(token);
     const current = await this.deps.events.lastSeq(principal.userId);
     if (this.ended) return;
+    const entered = await this.deps.enter(principal.userId);
+    if (this.ended) {
+      if (entered) this.deps.leave(principal.userId);
+      return;
+    }
     clearTimeout(this.authenticationTimer);
-    if (!this.deps.admits(principal.userId)) {
+    if (!entered) {
       this.refuse('too-many-requests', 'This user has too many connections.');
       return;
     }
+    this.entered = true;
     this.watchExpiry(principal.expiresAt);
     // A position that the log has not reached is of another database or made up: start from what there is.
     this.lastSeq = Math.min(lastSeq ?? current, current);
@@ -191,15 +204,9 @@ export class ClientConnection {
   /** @returns false when the client did not take the batch in time */
   private async deliver(events: readonly LoggedEvent[]): Promise<boolean> {
     const taken = events.map(
-      ({ seq, type, data, createdAt }) =>
+      (event) =>
         new Promise<boolean>((resolve) => {
-          const message: ServerMessage = {
-            type: 'notification',
-            event: type,
-            seq,
-            data,
-            timestamp: createdAt.toISOString(),
-          };
+          const message: ServerMessage = { type: 'notification', ...presentEvent(event) };
           // An error means that the socket is gone, which its close event tells as well.
           this.socket.send(JSON.stringify(message), () => resolve(true));
         }),

@@ -9,6 +9,7 @@ import type { ProblemCode } from '../contract/problem.contract.js';
 import { mayConnect, type AllowedOrigins } from '../http/cors-policy.js';
 import { refuseRaw } from '../http/http-server.js';
 import { ClientConnection } from './client-connection.js';
+import { Presence } from './presence.js';
 
 interface Deps {
   authenticate(token: string): Promise<Principal>;
@@ -18,6 +19,7 @@ interface Deps {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;
   };
+  connections: ConstructorParameters<typeof Presence>[0]['connections'];
   bus: EventBus;
   logger: Logger;
 }
@@ -36,6 +38,7 @@ const CLOSE_GRACE_MS = 2_000;
 export class WebSocketGateway {
   private readonly server: WebSocketServer;
   private readonly clients = new Map<WebSocket, ClientConnection>();
+  private readonly presence: Presence;
   private readonly unsubscribe: () => void;
   private readonly pinger: NodeJS.Timeout;
   private closing = false;
@@ -48,6 +51,7 @@ export class WebSocketGateway {
       clientTracking: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
+    this.presence = new Presence(deps);
     this.unsubscribe = deps.bus.subscribe((userId) => this.wake(userId));
     this.pinger = setInterval(() => this.pingAll(), PING_INTERVAL_MS);
     this.pinger.unref();
@@ -69,6 +73,7 @@ export class WebSocketGateway {
     clearInterval(this.pinger);
     const sockets = [...this.clients.keys()];
     await Promise.all(sockets.map((socket) => closeSocket(socket)));
+    await this.presence.close();
   }
 
   private refusalOf(request: IncomingMessage): { code: ProblemCode; detail: string } | null {
@@ -84,7 +89,8 @@ export class WebSocketGateway {
   private accept(socket: WebSocket, token: string | null): void {
     const client = new ClientConnection(socket, {
       ...this.deps,
-      admits: (userId) => this.connectionsOf(userId) < MAX_CONNECTIONS_PER_USER,
+      enter: (userId) => this.enter(userId),
+      leave: (userId) => this.presence.leave(userId),
     });
     this.clients.set(socket, client);
     socket.once('close', () => {
@@ -94,8 +100,10 @@ export class WebSocketGateway {
     client.begin(token);
   }
 
-  private connectionsOf(userId: string): number {
-    return [...this.clients.values()].filter((client) => client.userId === userId).length;
+  private async enter(userId: string): Promise<boolean> {
+    if (this.presence.countOf(userId) >= MAX_CONNECTIONS_PER_USER) return false;
+    await this.presence.enter(userId);
+    return true;
   }
 
   private wake(userId: string | null): void {

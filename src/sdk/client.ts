@@ -8,6 +8,7 @@ import {
   updateDatasetRoute,
   uploadVideoRoute,
 } from '../contract/dataset.contract.js';
+import { websocketStatsRoute, websocketTestRoute } from '../contract/events.contract.js';
 import {
   jobArchiveRoute,
   jobResultRoute,
@@ -118,6 +119,14 @@ export class Client {
   /** Newest first. Administrators only. */
   listAudit(query: QueryOf<typeof listAuditRoute> = {}, options?: CallOptions) {
     return call(this.connection, listAuditRoute, { query }, options);
+  }
+
+  getWebSocketStats(options?: CallOptions) {
+    return call(this.connection, websocketStatsRoute, {}, options);
+  }
+
+  sendTestNotification(body: BodyOf<typeof websocketTestRoute>, options?: CallOptions) {
+    return call(this.connection, websocketTestRoute, { body }, options);
   }
 
   getHealth(options?: CallOptions) {

@@ -1,7 +1,10 @@
 import { WebSocket } from 'ws';
-import { serverMessageSchema, type ClientMessage, type ServerMessage } from '../contract/events.contract.js';
-
-export type Notification = Extract<ServerMessage, { type: 'notification' }>;
+import {
+  serverMessageSchema,
+  type ClientMessage,
+  type Notification,
+  type ServerMessage,
+} from '../contract/events.contract.js';
 
 interface EventSocketOptions {
   baseUrl: string;

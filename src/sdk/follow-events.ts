@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { EventSocket, type Notification } from './event-socket.js';
+import type { Notification } from '../contract/events.contract.js';
+import { EventSocket } from './event-socket.js';
 
-export type { Notification } from './event-socket.js';
+export type { Notification } from '../contract/events.contract.js';
 
 export interface FollowOptions {
   baseUrl: string;

@@ -113,7 +113,7 @@ describe('the WebSocket', () => {
     const steps = live.about(id).filter(({ data }) => data.progress === undefined);
     expect(steps.map(({ data }) => data.status)).toEqual(['PENDING', 'RUNNING', 'COMPLETED']);
     expect(live.notifications.map(({ seq }) => seq)).toEqual(live.notifications.map((_, index) => index + 1));
-    expect(live.notifications.at(-1)!.data.result).toMatchObject({
+    expect(live.jobNotifications.at(-1)!.data.result).toMatchObject({
       requestId: id,
       download_url: `/api/inference/result/zip/${id}`,
     });

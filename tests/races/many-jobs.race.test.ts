@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobNotification } from '../../src/contract/events.contract.js';
 import { startApp, type App } from '../support/app.js';
 import { buildUser, buildVideo, PARAMETERS, type TestUser } from '../support/build.js';
 import { expectLedgersToBalance } from '../support/ledger.js';
-import { LiveSocket, type Notification } from '../support/live-socket.js';
+import { LiveSocket } from '../support/live-socket.js';
 import { until } from '../support/wait.js';
 
 const JOBS_EACH = 100;
@@ -71,16 +72,16 @@ class Watcher {
   ) {}
 
   /** @returns all notifications, in the order of their arrival */
-  async watch(jobs: number): Promise<Notification[]> {
-    const seen: Notification[] = [];
+  async watch(jobs: number): Promise<JobNotification[]> {
+    const seen: JobNotification[] = [];
     for (const [turn, share] of [1 / 3, 2 / 3, 1].entries()) {
       const server = this.servers[turn % this.servers.length];
       const live = await LiveSocket.follow(server, this.user.token, seen.at(-1)?.seq ?? 0);
       const completed = (): number =>
-        [...seen, ...live.notifications].filter(({ data }) => data.status === 'COMPLETED').length;
+        [...seen, ...live.jobNotifications].filter(({ data }) => data.status === 'COMPLETED').length;
       await until(() => completed() >= jobs * share, { deadline: 90_000, what: `${Math.ceil(jobs * share)} results` });
       live.cut();
-      seen.push(...live.notifications);
+      seen.push(...live.jobNotifications);
     }
     return seen;
   }

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { WebSocket, type ClientOptions } from 'ws';
-import { serverMessageSchema, type ServerMessage } from '../../src/contract/events.contract.js';
+import {
+  serverMessageSchema,
+  type JobNotification,
+  type Notification,
+  type ServerMessage,
+} from '../../src/contract/events.contract.js';
 import type { App } from './app.js';
 import { until } from './wait.js';
-
-export type Notification = Extract<ServerMessage, { type: 'notification' }>;
 
 /** A client of `/ws` that keeps every message it gets, each checked against the contract. */
 export class LiveSocket {
@@ -57,9 +60,14 @@ export class LiveSocket {
     return this.notifications.at(-1)?.seq ?? 0;
   }
 
+  /** Notifications about jobs. */
+  get jobNotifications(): JobNotification[] {
+    return this.notifications.filter(isAboutJob);
+  }
+
   /** Notifications about one job. */
-  about(jobId: string): Notification[] {
-    return this.notifications.filter(({ data }) => data.inferenceId === jobId);
+  about(jobId: string): JobNotification[] {
+    return this.jobNotifications.filter(({ data }) => data.inferenceId === jobId);
   }
 
   /** The first message of a type, as soon as it is there. */
@@ -91,4 +99,8 @@ export class LiveSocket {
   cut(): void {
     this.socket.terminate();
   }
+}
+
+export function isAboutJob(notification: Notification): notification is JobNotification {
+  return notification.event === 'INFERENCE_STATUS_UPDATE';
 }

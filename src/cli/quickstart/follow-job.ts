@@ -1,5 +1,5 @@
+import type { JobNotification } from '../../contract/events.contract.js';
 import type { Client } from '../../sdk/client.js';
-import type { Notification } from '../../sdk/follow-events.js';
 
 interface FollowJobOptions {
   client: Client;
@@ -13,14 +13,14 @@ const SILENCE_MS = 3 * 60_000;
 /**
  * Follows the only job of an account live until it has ended well.
  *
- * @returns all events of the account, in order
+ * @returns all events of the account that are about jobs, in order
  * @throws Error with the job's own message when it fails, or when it falls silent
  */
 export async function followJob(
   jobId: string,
   { client, signal, onProgress }: FollowJobOptions,
-): Promise<Notification[]> {
-  const events: Notification[] = [];
+): Promise<JobNotification[]> {
+  const events: JobNotification[] = [];
   const finished = new AbortController();
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -30,6 +30,7 @@ export async function followJob(
       signal: AbortSignal.any([signal, finished.signal, silence.signal]),
       onEvent: (event) => {
         timer.refresh();
+        if (event.event !== 'INFERENCE_STATUS_UPDATE') return;
         events.push(event);
         const { inferenceId, status, progress, errorMessage } = event.data;
         if (inferenceId !== jobId) return;

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { InferenceResult } from '../../contract/inference.contract.js';
 import type { Client } from '../../sdk/client.js';
-import type { Notification } from '../../sdk/follow-events.js';
+import type { JobNotification } from '../../contract/events.contract.js';
 import { followJob } from './follow-job.js';
 import { readArchive } from './result-archive.js';
 import type { Sample } from './sample.js';
@@ -27,7 +27,7 @@ export interface TourOutcome {
   account: Account;
   credits: { before: number; goal: number; current: number; after: number };
   expectedRows: number;
-  events: Notification[];
+  events: JobNotification[];
   result: InferenceResult;
   archive: { path: string; bytes: number; names: string[] };
   resultPath: string;

@@ -1,15 +1,11 @@
-import type { EventType, JobEventData } from '../../contract/events.contract.js';
+import type { EventContent } from '../../contract/events.contract.js';
 
-export interface LoggedEvent {
+export type LoggedEvent = EventContent & {
   seq: number;
-  type: EventType;
-  data: JobEventData;
   createdAt: Date;
-}
+};
 
-export interface NewEvent {
-  type: EventType;
-  /** What it is about; a job's id. */
+export type NewEvent = EventContent & {
+  /** What it is about: the id of a job; of the user, where it is about nothing else. */
   subjectId: string;
-  data: JobEventData;
-}
+};

@@ -7,7 +7,7 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import type { EventType, JobEventData } from '../../contract/events.contract.js';
+import type { EventContent, EventType } from '../../contract/events.contract.js';
 
 export interface EventModel extends Model<InferAttributes<EventModel>, InferCreationAttributes<EventModel>> {
   userId: string;
@@ -15,7 +15,7 @@ export interface EventModel extends Model<InferAttributes<EventModel>, InferCrea
   seq: string;
   type: EventType;
   subjectId: string;
-  data: JobEventData;
+  data: EventContent['data'];
   createdAt: CreationOptional<Date>;
 }
 

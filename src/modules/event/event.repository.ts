@@ -1,6 +1,7 @@
+import type { EventContent } from '../../contract/events.contract.js';
 import { UserDao } from '../account/account.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
-import { EventDao } from './event.dao.js';
+import { EventDao, type EventRow } from './event.dao.js';
 import type { LoggedEvent, NewEvent } from './event.domain.js';
 
 /** The one history: per user, numbered from 1 without gaps. */
@@ -28,11 +29,16 @@ export class EventRepository {
 
   async listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]> {
     const rows = await this.events.listAfter(userId, seq, limit);
-    return rows.map((row) => ({ seq: Number(row.seq), type: row.type, data: row.data, createdAt: row.createdAt }));
+    return rows.map(toLoggedEvent);
   }
 
   async lastSeq(userId: string): Promise<number> {
     const user = await this.users.findById(userId);
     return Number(user?.eventSeq ?? 0);
   }
+}
+
+/** The log is written by {@link EventRepository.append} only: each kind has the data of its kind. */
+function toLoggedEvent({ seq, type, data, createdAt }: EventRow): LoggedEvent {
+  return { ...({ type, data } as EventContent), seq: Number(seq), createdAt };
 }

@@ -4,6 +4,7 @@ import { defineAuditEntryModel } from '../../modules/audit/audit.model.js';
 import { defineCreditEntryModel } from '../../modules/credit/credit.model.js';
 import { defineDatasetModel } from '../../modules/dataset/dataset.model.js';
 import { defineEventModel } from '../../modules/event/event.model.js';
+import { defineLiveConnectionModel } from '../../modules/event/live-connection.model.js';
 import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
@@ -25,6 +26,7 @@ export function defineModels(sequelize: Sequelize) {
     attempts: defineAttemptModel(sequelize),
     results: defineResultModel(sequelize),
     events: defineEventModel(sequelize),
+    liveConnections: defineLiveConnectionModel(sequelize),
   };
 }
 

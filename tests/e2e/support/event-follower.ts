@@ -1,12 +1,11 @@
 import { WebSocket } from 'ws';
-import { serverMessageSchema, type ServerMessage } from '../../../src/contract/events.contract.js';
+import { serverMessageSchema, type JobNotification } from '../../../src/contract/events.contract.js';
+import { isAboutJob } from '../../support/live-socket.js';
 import { until } from '../../support/wait.js';
-
-export type Notification = Extract<ServerMessage, { type: 'notification' }>;
 
 /** Follows a user's events over WebSockets, one after the other, each from where the one before it ended. */
 export class EventFollower {
-  readonly events: Notification[] = [];
+  readonly events: JobNotification[] = [];
   /** Close codes of the sockets that were closed by the server. */
   readonly closedWith: number[] = [];
   private socket: WebSocket | undefined;
@@ -33,7 +32,7 @@ export class EventFollower {
       if (this.socket !== socket) return;
       const message = serverMessageSchema.parse(JSON.parse((data as Buffer).toString('utf8')));
       if (message.type === 'authenticated') isAuthenticated = true;
-      if (message.type === 'notification') this.events.push(message);
+      if (message.type === 'notification' && isAboutJob(message)) this.events.push(message);
     });
     this.socket = socket;
     await until(

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
+import type { JobNotification } from '../../../src/contract/events.contract.js';
 import type { ApiUser } from './api-user.js';
-import { EventFollower, type Notification } from './event-follower.js';
+import { EventFollower } from './event-follower.js';
 import type { Installation } from './installation.js';
 import { until } from '../../support/wait.js';
 
@@ -57,7 +58,7 @@ export async function expectBalancedLedger(installation: Installation): Promise<
 }
 
 /** Everything in the user's log, read from its start. */
-async function allEvents(user: ApiUser): Promise<Notification[]> {
+async function allEvents(user: ApiUser): Promise<JobNotification[]> {
   const follower = new EventFollower(user.baseUrl, user.token);
   await follower.connect();
   try {
@@ -70,12 +71,12 @@ async function allEvents(user: ApiUser): Promise<Notification[]> {
   }
 }
 
-export function expectGapFree(events: readonly Notification[]): void {
+export function expectGapFree(events: readonly JobNotification[]): void {
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 }
 
 /** Statuses in order, without the repetitions that carry progress. */
-export function transitionsOf(events: readonly Notification[], jobId: string): string[] {
+export function transitionsOf(events: readonly JobNotification[], jobId: string): string[] {
   const statuses = events.filter(({ data }) => data.inferenceId === jobId).map(({ data }) => data.status);
   return statuses.filter((status, index) => status !== statuses[index - 1]);
 }

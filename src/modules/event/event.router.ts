@@ -1,0 +1,8 @@
+import { websocketStatsRoute, websocketTestRoute } from '../../contract/events.contract.js';
+import { route, type Route } from '../../http/route-table.js';
+import type { EventController } from './event.controller.js';
+
+export const eventRoutes = (controller: EventController): Route[] => [
+  route(websocketStatsRoute, controller.websocketStats),
+  route(websocketTestRoute, controller.websocketTest),
+];
