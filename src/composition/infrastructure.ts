@@ -72,6 +72,7 @@ export async function createInfrastructure(
 
   const bus = new PostgresEventBus(connection, logger);
   lifecycle.register('connections', 'event bus', () => bus.close());
+  await bus.start();
 
   const { keys, created, exposed } = await loadOrCreateSigningKeys(config);
   if (created) logger.info('Made a key pair for tokens', { file: config.privateKeyPath });

@@ -34,7 +34,7 @@ const SWEEP_AGE_MS = 24 * 3600 * 1000;
 /** Reads top to bottom as the dependency graph. */
 export function createServices({ config, infrastructure, runner, logger, shutdown }: Parts) {
   const { settings } = config;
-  const { uow, repositories, store, decoder, sequelize } = infrastructure;
+  const { uow, repositories, store, decoder, sequelize, bus } = infrastructure;
 
   const accounts = new AccountService({
     uow,
@@ -66,6 +66,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     repositories,
     runner,
     store,
+    bus,
     logger,
     worker: `${os.hostname()}:${process.pid}`,
     leaseSeconds: settings.JOB_LEASE,

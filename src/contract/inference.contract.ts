@@ -127,6 +127,33 @@ export const jobStatusRoute = defineRoute({
   problems: ['not-found'],
 });
 
+export const cancelJobRoute = defineRoute({
+  operationId: 'cancelJob',
+  method: 'post',
+  path: '/inference/{id}/cancel',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Cancel a job',
+  description:
+    'A waiting job is ABORTED at once. A running one is stopped: it is ABORTED when its runner has really stopped, and ' +
+    'leaves no result, however close it was to one. Asking again changes nothing. What was held for it is given back.',
+  request: { params: idParams },
+  success: {
+    status: 200,
+    answer: {
+      description: 'The job was waiting and is ABORTED now.',
+      schema: z.object({
+        id: idSchema,
+        status: z.enum(JOB_STATUSES),
+        cancel_requested_at: timeSchema.nullable(),
+        stopped_at: timeSchema.nullable().meta({ description: 'When the runner had really stopped.' }),
+      }),
+    },
+    also: [{ status: 202, description: 'The job is running; it is ABORTED as soon as its runner has stopped.' }],
+  },
+  problems: ['not-found', 'job-already-final'],
+});
+
 const frameReportSchema = z.object({
   frame: z.int(),
   keypoints: z.int(),

@@ -58,7 +58,13 @@ function toPath(route: RouteDescriptor): RouteConfig {
     ...(route.description === undefined ? {} : { description: route.description }),
     security: route.access === 'none' ? [] : [{ bearerAuth: [] }],
     request: toRequest(route),
-    responses: { [route.success.status]: toSuccess(route), ...toProblems(route) },
+    responses: {
+      [route.success.status]: toSuccess(route),
+      ...Object.fromEntries(
+        (route.success.also ?? []).map(({ status, description }) => [status, { ...toSuccess(route), description }]),
+      ),
+      ...toProblems(route),
+    },
   };
 }
 

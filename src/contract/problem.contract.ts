@@ -23,6 +23,7 @@ export const PROBLEM_KINDS = {
   'request-timeout': { status: 408, title: 'The request took too long to arrive', retryable: true },
   'email-taken': { status: 409, title: 'The email address is already registered', retryable: false },
   'name-taken': { status: 409, title: 'The name is already in use', retryable: false },
+  'job-already-final': { status: 409, title: 'The job has already ended', retryable: false },
   'result-not-ready': { status: 409, title: 'The job has no result yet', retryable: true },
   'job-without-result': { status: 409, title: 'The job ended without a result', retryable: false },
   'payload-too-large': { status: 413, title: 'The request is too large', retryable: false },

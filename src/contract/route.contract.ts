@@ -48,7 +48,12 @@ export interface RouteDescriptor {
   summary: string;
   description?: string;
   request?: RouteRequest;
-  success: { status: 200 | 201 | 202; answer: RouteAnswer };
+  success: {
+    status: 200 | 201 | 202;
+    answer: RouteAnswer;
+    /** Further ways to succeed, with an answer of the same form. */
+    also?: readonly { status: 200 | 202; description: string }[];
+  };
   /** Problems beyond those that every route of its kind can answer with. */
   problems: readonly ProblemCode[];
 }
@@ -74,6 +79,13 @@ export type RouteOutput<D extends RouteDescriptor> = D['success']['answer'] exte
   schema: infer S extends z.ZodType;
 }
   ? z.input<S>
+  : never;
+
+/** Statuses beside the usual one that a handler may answer with. */
+export type OtherStatus<D extends RouteDescriptor> = D['success'] extends {
+  also: readonly { status: infer S extends number }[];
+}
+  ? S
   : never;
 
 export const idSchema = z.uuid().meta({ example: '550e8400-e29b-41d4-a716-446655440000' });

@@ -9,7 +9,13 @@ import {
   uploadVideoRoute,
 } from './dataset.contract.js';
 import { websocketStatsRoute, websocketTestRoute } from './events.contract.js';
-import { jobArchiveRoute, jobResultRoute, jobStatusRoute, submitInferenceRoute } from './inference.contract.js';
+import {
+  cancelJobRoute,
+  jobArchiveRoute,
+  jobResultRoute,
+  jobStatusRoute,
+  submitInferenceRoute,
+} from './inference.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import { docsRoute, healthRoute, openapiRoute } from './service.contract.js';
 
@@ -26,6 +32,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   uploadVideoRoute,
   submitInferenceRoute,
   jobStatusRoute,
+  cancelJobRoute,
   jobResultRoute,
   jobArchiveRoute,
   listAuditRoute,

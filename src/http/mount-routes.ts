@@ -61,7 +61,7 @@ async function serve(route: Route, request: Request, response: Response, authent
   const answer = await route.handler(input, { principal, signal: clientSignal(request, response), request, response });
   if (answer === ANSWERED) return;
   response
-    .status(descriptor.success.status)
+    .status(answer.status ?? descriptor.success.status)
     .set(answer.headers ?? {})
     .json(answer.body);
 }

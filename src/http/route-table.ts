@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { RouteDescriptor, RouteInput, RouteOutput } from '../contract/route.contract.js';
+import type { OtherStatus, RouteDescriptor, RouteInput, RouteOutput } from '../contract/route.contract.js';
 import type { Principal } from '../modules/account/account.domain.js';
 
 /** What a handler knows of the request beyond its validated input. */
@@ -19,7 +19,9 @@ export interface AuthenticatedScope extends RequestScope {
 
 type ScopeOf<D extends RouteDescriptor> = D['access'] extends 'none' ? RequestScope : AuthenticatedScope;
 
-export interface Answer<Body> {
+export interface Answer<Body, Status extends number = number> {
+  /** Left out: the usual one of the route. */
+  status?: Status;
   body: Body;
   headers?: Readonly<Record<string, string>>;
 }
@@ -31,7 +33,7 @@ export const ANSWERED = Symbol('answered');
 export type RouteHandler<D extends RouteDescriptor> = (
   input: RouteInput<D>,
   scope: ScopeOf<D>,
-) => Promise<[RouteOutput<D>] extends [never] ? typeof ANSWERED : Answer<RouteOutput<D>>>;
+) => Promise<[RouteOutput<D>] extends [never] ? typeof ANSWERED : Answer<RouteOutput<D>, OtherStatus<D>>>;
 
 type UntypedHandler = (
   input: { params: unknown; query: unknown; headers: unknown; body: unknown },

@@ -5,8 +5,7 @@ import { HttpServer } from '../http/http-server.js';
 
 /** Listens for requests and sockets. @returns the port, which the system chose if the setting was 0 */
 export async function startHttp(container: Container): Promise<number> {
-  const { config, infrastructure, lifecycle, logger } = container;
-  await infrastructure.bus.start();
+  const { config, lifecycle, logger } = container;
   const gateway = createGateway(container);
   const server = new HttpServer(createHttpApp(container), gateway);
   const port = await server.listen(config.settings.PORT, config.settings.HOST);

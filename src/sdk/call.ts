@@ -90,7 +90,8 @@ async function send(
     signal,
     timeoutMs,
   });
-  if (answer.statusCode === route.success.status) return answer;
+  const { status, also = [] } = route.success;
+  if ([status, ...also.map((other) => other.status)].includes(answer.statusCode as typeof status)) return answer;
   throw ApiError.of(route.operationId, answer, await readText(answer));
 }
 

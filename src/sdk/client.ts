@@ -10,6 +10,7 @@ import {
 } from '../contract/dataset.contract.js';
 import { websocketStatsRoute, websocketTestRoute } from '../contract/events.contract.js';
 import {
+  cancelJobRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
@@ -104,6 +105,11 @@ export class Client {
 
   getJobStatus(id: string, options?: CallOptions) {
     return call(this.connection, jobStatusRoute, { params: { id } }, options);
+  }
+
+  /** The answer tells whether the job has stopped (`ABORTED`) or will (`RUNNING`). */
+  cancelJob(id: string, options?: CallOptions) {
+    return call(this.connection, cancelJobRoute, { params: { id } }, options);
   }
 
   getJobResult(id: string, options?: CallOptions) {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { RunnerCrashedError, RunnerInputError } from '../../src/runners/runner.errors.js';
-import type { Runner } from '../../src/runners/runner.port.js';
 import { loseQueue, startApp, type App } from '../support/app.js';
 import { buildJob } from '../support/build.js';
-import { attemptsOf, bookingsOf, jobEnd, jobRow, statusesOf } from '../support/jobs.js';
+import { deafRunner, Gate } from '../support/deaf.runner.js';
+import { attemptsOf, bookingsOf, claimAndFallSilent, jobEnd, jobRow, statusesOf } from '../support/jobs.js';
 import { expectLedgersToBalance } from '../support/ledger.js';
 import { createScriptedRunner, type Script } from '../support/scripted.runner.js';
 import { storedFiles } from '../support/stored-files.js';
@@ -141,16 +141,6 @@ describe('attempts at a job', () => {
     expect(await bookingsOf(app, id)).toEqual(PAID_BACK);
   });
 
-  it('aborts a running job whose owner wants it stopped', async () => {
-    const app = await start({ runner: byAttempt({ hangAfterFrames: 1 }), settings: PRICED });
-    const { id } = await buildJob(app);
-    await until(async () => (await jobRow(app, id)).status === 'RUNNING');
-    await app.sql('UPDATE inference_jobs SET cancel_requested_at = now() WHERE id = $1', [id]);
-    expect(await jobEnd(app, { id })).toMatchObject({ status: 'ABORTED', error_code: 'cancelled' });
-    expect(await statusesOf(app, id)).toEqual(['PENDING', 'RUNNING', 'ABORTED']);
-    expect(await bookingsOf(app, id)).toEqual(PAID_BACK);
-  });
-
   it('gives a job back at the shutdown of its worker, without counting the attempt; another completes it', async () => {
     const settings = { ...PRICED, JOB_MAX_ATTEMPTS: '1' };
     const app = await start({ parts: ['http'], settings });
@@ -250,36 +240,3 @@ describe('attempts at a job', () => {
     expect(runner.begun.map(({ jobId }) => jobId)).toEqual([high, first.id, low]);
   });
 });
-
-/** A worker that takes the job and is never heard of again. */
-async function claimAndFallSilent(app: App, id: string): Promise<void> {
-  const claim = await app.container.infrastructure.repositories.jobs.claim(id, 'gone', 1);
-  expect(claim).not.toBeNull();
-}
-
-class Gate {
-  waiting = false;
-  left = false;
-  open: () => void = () => undefined;
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve;
-  });
-}
-
-/** Waits at the attempt’s gate and listens to no signal, as a program that hangs in a system call does. */
-function deafRunner(inner: Runner, gates: readonly Gate[]): Runner {
-  return {
-    ...inner,
-    async run(input, { onProgress }) {
-      const gate = gates[input.attempt - 1];
-      if (gate === undefined) return inner.run(input, { signal: never, onProgress });
-      gate.waiting = true;
-      await gate.opened;
-      try {
-        return await inner.run(input, { signal: never, onProgress });
-      } finally {
-        gate.left = true;
-      }
-    },
-  };
-}

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { App } from './app.js';
 import type { TestJob } from './build.js';
 import { until } from './wait.js';
@@ -8,6 +9,8 @@ export interface JobRow {
   cost: number;
   error_code: string | null;
   error_message: string | null;
+  cancel_requested_at: Date | null;
+  stopped_at: Date | null;
 }
 
 export interface AttemptRow {
@@ -31,7 +34,8 @@ export async function jobEnd(app: App, { id }: Pick<TestJob, 'id'>, deadline = 3
 
 export async function jobRow(app: App, id: string): Promise<JobRow> {
   const [row] = await app.sql<JobRow>(
-    'SELECT status, attempt, cost, error_code, error_message FROM inference_jobs WHERE id = $1',
+    `SELECT status, attempt, cost, error_code, error_message, cancel_requested_at, stopped_at
+     FROM inference_jobs WHERE id = $1`,
     [id],
   );
   return row;
@@ -60,4 +64,10 @@ export async function bookingsOf(app: App, id: string): Promise<string[]> {
     [id],
   );
   return rows.map(({ kind, amount }) => `${kind} ${amount}`);
+}
+
+/** A worker that takes the job and is never heard of again. */
+export async function claimAndFallSilent(app: App, id: string): Promise<void> {
+  const claim = await app.container.infrastructure.repositories.jobs.claim(id, 'gone', 1);
+  expect(claim).not.toBeNull();
 }

@@ -80,6 +80,23 @@ describe('ClaimKeeper', () => {
     await keeper.close();
   });
 
+  it('asks the row at once when it is told to, also while it is asking', async () => {
+    keep();
+    await pass(0.1);
+    keeper.check();
+    keeper.check();
+    await pass(0);
+    expect(renewals).toHaveLength(2);
+    answer = { cancelRequested: true };
+    keeper.check();
+    await pass(0);
+    expect(keeper.stopReason).toBe('cancel-requested');
+    await keeper.close();
+    keeper.check();
+    await pass(100);
+    expect(renewals).toHaveLength(3);
+  });
+
   it('stops the run at its deadline', async () => {
     keep(20);
     await pass(19);

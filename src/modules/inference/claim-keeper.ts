@@ -42,6 +42,8 @@ export class ClaimKeeper {
   private loggedShare = 0;
   private ticking: Promise<void> = Promise.resolve();
   private busy = false;
+  private isAsked = false;
+  private isClosed = false;
 
   constructor(private readonly deps: Deps) {
     this.timer = setInterval(() => this.startTick(), Math.min(TICK_MS, (deps.leaseSeconds * 1000) / 4));
@@ -64,8 +66,15 @@ export class ClaimKeeper {
     this.progress = progress;
   }
 
+  /** Asks the row at once what is to be done, instead of at the next renewal. */
+  check(): void {
+    this.isAsked = true;
+    this.startTick();
+  }
+
   /** Ends the keeping; afterwards the claim is the caller's alone to end. */
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.timer);
     clearTimeout(this.deadline);
     this.deps.shutdown.removeEventListener('abort', this.onShutdown);
@@ -77,17 +86,20 @@ export class ClaimKeeper {
   }
 
   private startTick(): void {
-    if (this.busy) return;
+    if (this.busy || this.isClosed) return;
     this.busy = true;
     this.ticking = this.tick().finally(() => {
       this.busy = false;
+      // What the row said while somebody asked may be of before.
+      if (this.isAsked) this.startTick();
     });
   }
 
   private async tick(): Promise<void> {
     const progress = this.progress !== null && this.progress.processed !== this.sharedProcessed ? this.progress : null;
     const due = performance.now() - this.renewedAt >= (this.deps.leaseSeconds * 1000) / 3;
-    if (!due && progress === null) return;
+    if (!due && !this.isAsked && progress === null) return;
+    this.isAsked = false;
     const share = progress === null ? 0 : progress.processed / Math.max(1, progress.total);
     const log = progress !== null && share - this.loggedShare >= LOGGED_STEP;
     const startedAt = performance.now();

@@ -1,6 +1,7 @@
 import type { InferenceResult } from '../../contract/inference.contract.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { repeatWhileUnavailable } from '../../platform/database/while-unavailable.js';
+import type { EventBus } from '../../platform/events/event-bus.port.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import { RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
@@ -12,9 +13,11 @@ import type { ResultRepository } from '../result/result.repository.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { backoffMs, footprintOf, type Claim, type Footprint, type Job } from './inference.domain.js';
+import { CancelBell } from './cancel-bell.js';
+import { abortIfCancelled, failForGood, repeatLater } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
 import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
-import { releaseHold, settleCompleted } from './inference.settlement.js';
+import { settleCompleted } from './inference.settlement.js';
 import { ProgressLog } from './progress-log.js';
 
 interface Repositories {
@@ -30,6 +33,7 @@ interface Deps {
   repositories: Repositories;
   runner: Runner;
   store: ObjectStore;
+  bus: Pick<EventBus, 'subscribe'>;
   logger: Logger;
   /** Name of this worker in the attempts it makes. */
   worker: string;
@@ -53,8 +57,17 @@ export class InferenceExecutionService {
    * @param shutdown fires when the job is to be given back
    */
   async execute(id: string, shutdown: AbortSignal): Promise<void> {
-    const claim = await this.claim(id);
-    if (claim === null) return;
+    const cancelBell = new CancelBell(this.deps.bus, id);
+    try {
+      const claim = await this.claim(id);
+      if (claim !== null) await this.work(claim, cancelBell, shutdown);
+    } finally {
+      cancelBell.close();
+    }
+  }
+
+  private async work(claim: Claim, cancelBell: CancelBell, shutdown: AbortSignal): Promise<void> {
+    const { id } = claim.job;
     const logger = this.deps.logger.child({ jobId: id, attempt: claim.job.attempt });
     logger.info('Job started');
     const scratch = await this.deps.store.scratch('.zip');
@@ -67,6 +80,7 @@ export class InferenceExecutionService {
       renew: (progress) => this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress),
       logProgress: (progress) => progressLog.tell(progress),
     });
+    cancelBell.onRing(() => keeper.check());
     try {
       const result = await this.run(claim, scratch, keeper);
       // The claim is kept until the result is written: the database may be away just now.
@@ -146,7 +160,8 @@ export class InferenceExecutionService {
     }
     if (!isOurs) {
       await this.deps.store.delete(archive.key);
-      logger.warn('The result came too late: the job is no longer of this attempt');
+      const aborted = await this.abort(claim);
+      logger.warn('The result came too late', { now: aborted?.status ?? 'the job is no longer of this attempt' });
       return;
     }
     logger.info('Job completed', { frames: payload.velocity.length, seconds: run.usage.wallSeconds });
@@ -231,44 +246,23 @@ export class InferenceExecutionService {
     await this.fail(claim, cause, logger);
   }
 
-  private async release(claim: Claim): Promise<void> {
+  private release(claim: Claim): Promise<Job | null> {
     const failure = { code: 'worker-shutdown', message: 'The worker shut down; the job goes on with another.' };
-    await this.deps.uow.run(async ({ repositories, ring }) => {
-      const job = await repositories.jobs.requeueIfClaimed(ending(claim, 'RELEASED', failure), 0);
-      if (job === null) return;
-      await repositories.events.append(job.userId, [statusEvent(job)]);
-      ring({ kind: 'run-inference', id: job.id, round: job.attempt, priority: job.priority, delayMs: 0 });
-    });
+    return this.deps.uow.run((scope) => repeatLater(scope, ending(claim, 'RELEASED', failure), 0));
   }
 
-  private async abort(claim: Claim): Promise<void> {
-    const failure = { code: 'cancelled', message: 'Cancelled by its owner.' };
-    await this.deps.uow.run(async ({ repositories }) => {
-      const job = await repositories.jobs.endIfClaimed('ABORTED', ending(claim, 'ABORTED', failure));
-      if (job === null) return;
-      await releaseHold(repositories.credits, job);
-      await repositories.events.append(job.userId, [statusEvent(job)]);
-    });
+  private abort(claim: Claim): Promise<Job | null> {
+    const failure = { code: 'cancelled', message: 'Stopped at the wish of the owner of the job.' };
+    return this.deps.uow.run((scope) => abortIfCancelled(scope, ending(claim, 'ABORTED', failure)));
   }
 
   private async fail(claim: Claim, error: unknown, logger: Logger): Promise<void> {
     const { failure, retryable } = describeFailure(error);
-    const job = await this.deps.uow.run(async ({ repositories, ring }) => {
-      const spent = (await repositories.jobs.spentAttempts(claim.job.id)) + 1;
+    const job = await this.deps.uow.run(async (scope) => {
+      const spent = (await scope.repositories.jobs.spentAttempts(claim.job.id)) + 1;
       const end = ending(claim, 'FAILED', failure);
-      if (!retryable || spent >= this.deps.maxAttempts) {
-        const failed = await repositories.jobs.endIfClaimed('FAILED', end);
-        if (failed === null) return null;
-        await releaseHold(repositories.credits, failed);
-        await repositories.events.append(failed.userId, [statusEvent(failed)]);
-        return failed;
-      }
-      const delayMs = backoffMs(spent + 1, this.deps.backoffSeconds, Math.random);
-      const pending = await repositories.jobs.requeueIfClaimed(end, delayMs);
-      if (pending === null) return null;
-      await repositories.events.append(pending.userId, [statusEvent(pending)]);
-      ring({ kind: 'run-inference', id: pending.id, round: pending.attempt, priority: pending.priority, delayMs });
-      return pending;
+      if (!retryable || spent >= this.deps.maxAttempts) return failForGood(scope, end);
+      return repeatLater(scope, end, backoffMs(spent + 1, this.deps.backoffSeconds, Math.random));
     });
     const level = job?.status === 'FAILED' && retryable ? 'error' : 'warn';
     logger[level]('Attempt failed', { error, next: job?.status ?? 'the job is no longer of this attempt' });

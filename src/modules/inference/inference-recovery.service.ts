@@ -3,10 +3,9 @@ import { isDatabaseUnavailable } from '../../platform/database/database-errors.j
 import type { Logger } from '../../platform/logging/logger.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
-import { statusEvent } from './inference.events.js';
 import type { ExpiredClaim } from './inference.domain.js';
+import { failForGood, repeatLater } from './inference.endings.js';
 import type { InferenceRepository } from './inference.repository.js';
-import { releaseHold } from './inference.settlement.js';
 
 interface Repositories {
   credits: CreditRepository;
@@ -64,24 +63,13 @@ export class InferenceRecoveryService {
     }
   }
 
-  /** A worker fell silent: its job goes to another, or fails when that happened too often. */
+  /** A worker fell silent: its job goes to another, fails when that happened too often, or ends as its owner wished. */
   private async recover(id: string, token: string): Promise<void> {
     const failure = { code: 'worker-lost', message: 'The worker stopped answering.' };
     const lost = { id, token, outcome: 'LOST', failure, guard: 'expired' } as const;
-    const job = await this.deps.uow.run(async ({ repositories, ring }) => {
-      const spent = (await repositories.jobs.spentAttempts(id)) + 1;
-      if (spent >= this.deps.maxAttempts) {
-        const failed = await repositories.jobs.endIfClaimed('FAILED', lost);
-        if (failed === null) return null;
-        await releaseHold(repositories.credits, failed);
-        await repositories.events.append(failed.userId, [statusEvent(failed)]);
-        return failed;
-      }
-      const pending = await repositories.jobs.requeueIfClaimed(lost, 0);
-      if (pending === null) return null;
-      await repositories.events.append(pending.userId, [statusEvent(pending)]);
-      ring({ kind: 'run-inference', id, round: pending.attempt, priority: pending.priority, delayMs: 0 });
-      return pending;
+    const job = await this.deps.uow.run(async (scope) => {
+      const spent = (await scope.repositories.jobs.spentAttempts(id)) + 1;
+      return spent >= this.deps.maxAttempts ? failForGood(scope, lost) : repeatLater(scope, lost, 0);
     }, LOCKS);
     if (job !== null)
       this.deps.logger.warn('A worker fell silent', { jobId: id, next: job.status, attempt: job.attempt });

@@ -1,12 +1,13 @@
 import { pipeline } from 'node:stream/promises';
 import type {
+  cancelJobRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
   submitInferenceRoute,
 } from '../../contract/inference.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
-import { presentJobStatus, presentResult } from './inference.presenter.js';
+import { presentCancellation, presentJobStatus, presentResult } from './inference.presenter.js';
 import type { InferenceService } from './inference.service.js';
 
 export class InferenceController {
@@ -23,6 +24,12 @@ export class InferenceController {
   readonly status: RouteHandler<typeof jobStatusRoute> = async ({ params }, { principal }) => ({
     body: presentJobStatus(await this.inference.status(principal.userId, params.id)),
   });
+
+  readonly cancel: RouteHandler<typeof cancelJobRoute> = async ({ params }, { principal }) => {
+    const job = await this.inference.cancel(principal.userId, params.id);
+    const body = presentCancellation(job);
+    return job.status === 'RUNNING' ? { status: 202, body } : { body };
+  };
 
   readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => ({
     body: { results: presentResult(await this.inference.result(principal.userId, params.id)) },

@@ -1,4 +1,5 @@
 import { Op, literal, type Attributes } from 'sequelize';
+import { CANCEL_CHANNEL } from '../../platform/events/event-bus.port.js';
 import type { JobStatus } from '../../contract/inference.contract.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
@@ -10,8 +11,8 @@ export type JobRow = Attributes<JobModel>;
 /** `held`: by the holder of the claim. `expired`: by somebody else, only while the holder is overdue. */
 export type ClaimGuard = 'held' | 'expired';
 
-const CLAIM_CONDITION: Record<ClaimGuard, string | undefined> = {
-  held: undefined,
+const CLAIM_CONDITION: Record<ClaimGuard, string> = {
+  held: 'true',
   expired: 'lease_expires_at < now()',
 };
 
@@ -23,6 +24,11 @@ const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** Columns that every way out of RUNNING clears. */
 const UNCLAIMED = { claimToken: null, leaseExpiresAt: null } as const;
+/** Columns that every end sets. */
+const ENDED = { finishedAt: literal('now()'), stoppedAt: literal('now()') } as const;
+
+const CANCELLED = 'cancel_requested_at IS NOT NULL';
+const NOT_CANCELLED = 'cancel_requested_at IS NULL';
 
 /**
  * Moves are conditional updates: the WHERE names the state that the caller believes in, and the returned row tells
@@ -73,7 +79,30 @@ export class JobDao extends BaseDao<JobModel> {
     );
   }
 
-  /** RUNNING → a final status, by the holder of the claim. */
+  /** The row, which nobody else changes until this transaction ends. */
+  async holdOwned(userId: string, id: string): Promise<JobRow | null> {
+    const row = await this.model.findOne({ where: { id, userId }, lock: true, ...this.inScope });
+    return row === null ? null : row.get({ plain: true });
+  }
+
+  /** Marks a RUNNING job; the first time stays. */
+  async requestCancel(id: string): Promise<JobRow | null> {
+    const first = { cancelRequestedAt: literal('coalesce(cancel_requested_at, now())') };
+    return this.changeOne(first, { id, status: 'RUNNING' });
+  }
+
+  /** Wakes whoever runs the job, at the commit of this transaction. */
+  async notifyCancel(id: string): Promise<void> {
+    await this.rows('SELECT pg_notify($1, $2)', [CANCEL_CHANNEL, id]);
+  }
+
+  /** PENDING → ABORTED, by its owner. */
+  async cancelPending(id: string, fields: JobEndFields): Promise<JobRow | null> {
+    const values = { ...fields, ...ENDED, status: 'ABORTED', cancelRequestedAt: literal('now()') } as const;
+    return this.changeOne(values, { id, status: 'PENDING' });
+  }
+
+  /** RUNNING → a final status, by the holder of the claim. A job that is to be cancelled can only be aborted. */
   async finish(
     id: string,
     token: string,
@@ -82,13 +111,14 @@ export class JobDao extends BaseDao<JobModel> {
     guard: ClaimGuard = 'held',
   ): Promise<JobRow | null> {
     return this.changeOne(
-      { ...fields, ...UNCLAIMED, status, finishedAt: literal('now()'), stoppedAt: literal('now()') },
+      { ...fields, ...UNCLAIMED, ...ENDED, status },
       { id, status: 'RUNNING', claimToken: token },
       CLAIM_CONDITION[guard],
+      status === 'ABORTED' ? CANCELLED : NOT_CANCELLED,
     );
   }
 
-  /** RUNNING → PENDING, due after `delayMs`, by the holder of the claim. */
+  /** RUNNING → PENDING, due after `delayMs`, by the holder of the claim; not when it is to be cancelled. */
   async requeue(
     id: string,
     token: string,
@@ -107,6 +137,7 @@ export class JobDao extends BaseDao<JobModel> {
       },
       { id, status: 'RUNNING', claimToken: token },
       CLAIM_CONDITION[guard],
+      NOT_CANCELLED,
     );
   }
 
@@ -143,10 +174,10 @@ export class JobDao extends BaseDao<JobModel> {
 
   private async changeOne(
     values: Parameters<typeof this.model.update>[0],
-    where: Partial<Pick<JobRow, 'id' | 'status' | 'claimToken'>>,
-    condition?: string,
+    where: Partial<Pick<JobRow, 'id' | 'userId' | 'status' | 'claimToken'>>,
+    ...conditions: readonly string[]
   ): Promise<JobRow | null> {
-    const guard = { ...where, ...(condition === undefined ? {} : { [Op.and]: [literal(condition)] }) };
+    const guard = { ...where, [Op.and]: conditions.map((condition) => literal(condition)) };
     const [, rows] = await this.model.update(
       { ...values, updatedAt: literal('now()') },
       { where: guard, returning: true, ...this.inScope },

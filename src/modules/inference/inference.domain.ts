@@ -16,6 +16,9 @@ export interface Job {
   progress: RunProgress | null;
   errorCode: string | null;
   errorMessage: string | null;
+  cancelRequestedAt: Date | null;
+  /** When the runner of its last attempt had really stopped. */
+  stoppedAt: Date | null;
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;

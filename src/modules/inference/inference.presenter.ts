@@ -13,6 +13,15 @@ export function presentJobStatus(job: Job) {
   };
 }
 
+export function presentCancellation(job: Job) {
+  return {
+    id: job.id,
+    status: job.status,
+    cancel_requested_at: job.cancelRequestedAt?.toISOString() ?? null,
+    stopped_at: job.stoppedAt?.toISOString() ?? null,
+  };
+}
+
 const RESULT_KEYS = Object.keys(resultSchema.shape) as (keyof InferenceResult)[];
 
 /** In the order of the contract; PostgreSQL's jsonb keeps an order of its own. */

@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { notFound } from '../../platform/app-error.js';
+import { AppError, notFound } from '../../platform/app-error.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
-import type { AttemptOutcome, Claim, ExpiredClaim, Footprint, Job } from './inference.domain.js';
+import {
+  isFinal,
+  type AttemptOutcome,
+  type Claim,
+  type ExpiredClaim,
+  type Footprint,
+  type Job,
+} from './inference.domain.js';
 
 export interface NewJob {
   userId: string;
@@ -30,6 +37,8 @@ export interface AttemptEnding {
   failure: JobFailure;
   guard: ClaimGuard;
 }
+
+const CANCELLED: JobFailure = { code: 'cancelled', message: 'Cancelled by its owner.' };
 
 /** Jobs and their attempts. Every verb says its guard; null or false means that somebody else was faster. */
 export class InferenceRepository {
@@ -71,6 +80,7 @@ export class InferenceRepository {
     return row === null ? null : { cancelRequested: row.cancelRequestedAt !== null };
   }
 
+  /** RUNNING → COMPLETED; not when the job is to be cancelled. */
   async completeIfClaimed(claim: Claim, frames: number, footprint: Footprint): Promise<Job | null> {
     const fields = {
       carbonFootprint: footprint.carbonGrams,
@@ -86,21 +96,47 @@ export class InferenceRepository {
     return toJob(row);
   }
 
-  async endIfClaimed(status: 'FAILED' | 'ABORTED', ending: AttemptEnding): Promise<Job | null> {
-    const { id, token, failure, guard } = ending;
-    const fields = { errorCode: failure.code, errorMessage: failure.message };
-    const row = await this.jobs.finish(id, token, status, fields, guard);
-    if (row === null) return null;
-    await this.attempts.finish(token, ending.outcome, failure);
+  /**
+   * A waiting job is aborted; a running one is marked, and whoever runs it is woken to abort it.
+   * @returns the job, ABORTED by this call or RUNNING
+   * @throws AppError not-found, job-already-final
+   */
+  async requestCancel(userId: string, id: string): Promise<Job> {
+    const held = await this.jobs.holdOwned(userId, id);
+    if (held === null) throw notFound('job');
+    if (isFinal(held.status)) throw new AppError('job-already-final', `The job is ${held.status}, and stays so.`);
+    const isRunning = held.status === 'RUNNING';
+    if (isRunning) await this.jobs.notifyCancel(id);
+    const row = isRunning
+      ? await this.jobs.requestCancel(id)
+      : await this.jobs.cancelPending(id, toErrorFields(CANCELLED));
+    if (row === null) throw new Error(`Job ${id} moved although its row was held`);
     return toJob(row);
   }
 
+  /** RUNNING → FAILED; not when the job is to be cancelled. */
+  async failIfClaimed(ending: AttemptEnding): Promise<Job | null> {
+    const { id, token, failure, guard } = ending;
+    const row = await this.jobs.finish(id, token, 'FAILED', toErrorFields(failure), guard);
+    return row === null ? null : this.closeAttempt(row, ending);
+  }
+
+  /** RUNNING → ABORTED, when its owner has asked for that. The attempt keeps what it came to. */
+  async abortIfCancelled(ending: AttemptEnding): Promise<Job | null> {
+    const { id, token, guard } = ending;
+    const row = await this.jobs.finish(id, token, 'ABORTED', toErrorFields(CANCELLED), guard);
+    return row === null ? null : this.closeAttempt(row, ending);
+  }
+
+  /** RUNNING → PENDING; not when the job is to be cancelled. */
   async requeueIfClaimed(ending: AttemptEnding, delayMs: number): Promise<Job | null> {
     const { id, token, failure, guard } = ending;
-    const fields = { delayMs, errorCode: failure.code, errorMessage: failure.message };
-    const row = await this.jobs.requeue(id, token, fields, guard);
-    if (row === null) return null;
-    await this.attempts.finish(token, ending.outcome, failure);
+    const row = await this.jobs.requeue(id, token, { delayMs, ...toErrorFields(failure) }, guard);
+    return row === null ? null : this.closeAttempt(row, ending);
+  }
+
+  private async closeAttempt(row: JobRow, { token, outcome, failure }: AttemptEnding): Promise<Job> {
+    await this.attempts.finish(token, outcome, failure);
     return toJob(row);
   }
 
@@ -123,6 +159,8 @@ export class InferenceRepository {
   }
 }
 
+const toErrorFields = ({ code, message }: JobFailure) => ({ errorCode: code, errorMessage: message });
+
 function toJob(row: JobRow): Job {
   const { progressProcessed: processed, progressTotal: total } = row;
   return {
@@ -139,6 +177,8 @@ function toJob(row: JobRow): Job {
     progress: processed === null || total === null ? null : { processed, total },
     errorCode: row.errorCode,
     errorMessage: row.errorMessage,
+    cancelRequestedAt: row.cancelRequestedAt,
+    stoppedAt: row.stoppedAt,
     createdAt: row.createdAt,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,

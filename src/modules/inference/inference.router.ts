@@ -1,4 +1,5 @@
 import {
+  cancelJobRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
@@ -10,6 +11,7 @@ import type { InferenceController } from './inference.controller.js';
 export const inferenceRoutes = (controller: InferenceController): Route[] => [
   route(submitInferenceRoute, controller.submit),
   route(jobStatusRoute, controller.status),
+  route(cancelJobRoute, controller.cancel),
   route(jobResultRoute, controller.result),
   route(jobArchiveRoute, controller.archive),
 ];

@@ -27,6 +27,7 @@ import {
   type Job,
   type Pair,
 } from './inference.domain.js';
+import { settleEnd } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
 import type { InferenceRepository } from './inference.repository.js';
 
@@ -117,6 +118,18 @@ export class InferenceService {
       );
       for (const job of jobs) ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
       return jobs;
+    });
+  }
+
+  /**
+   * Stops a job: at once while it waits, else as soon as its runner has stopped.
+   * @returns the job, ABORTED or still RUNNING
+   * @throws AppError not-found, job-already-final
+   */
+  cancel(userId: string, id: string): Promise<Job> {
+    return this.deps.uow.run(async (scope) => {
+      const job = await scope.repositories.jobs.requestCancel(userId, id);
+      return job.status === 'ABORTED' ? settleEnd(scope, job) : job;
     });
   }
 

@@ -1,12 +1,19 @@
 /** PostgreSQL channel on which the ids of users with new events travel. */
 export const EVENT_CHANNEL = 'infernode_events';
 
-/** Called with a user's id, or with null when anybody may have new events (the connection had been away). */
-export type EventListener = (userId: string | null) => void;
+/** The one on which the ids of jobs travel whose owners want them stopped. */
+export const CANCEL_CHANNEL = 'infernode_cancellations';
 
-/** Says that there is something new in the log. What it is has to be read there. */
+export const BUS_CHANNELS = [EVENT_CHANNEL, CANCEL_CHANNEL] as const;
+export type BusChannel = (typeof BUS_CHANNELS)[number];
+
+/** Called with the id that travelled, or with null when any may have been missed (the connection had been away). */
+export type EventListener = (id: string | null) => void;
+
+/** Says that there is something new in the database. What it is has to be read there. */
 export interface EventBus {
   start(): Promise<void>;
-  subscribe(listener: EventListener): () => void;
+  /** @returns ends the subscription */
+  subscribe(listener: EventListener, channel?: BusChannel): () => void;
   close(): Promise<void>;
 }

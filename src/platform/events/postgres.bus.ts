@@ -2,7 +2,7 @@ import pg from 'pg';
 import { setTimeout as wait } from 'node:timers/promises';
 import { driverConfig, type DatabaseConnection } from '../database/connect.js';
 import type { Logger } from '../logging/logger.js';
-import { EVENT_CHANNEL, type EventBus, type EventListener } from './event-bus.port.js';
+import { BUS_CHANNELS, EVENT_CHANNEL, type BusChannel, type EventBus, type EventListener } from './event-bus.port.js';
 
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
@@ -12,7 +12,7 @@ const ANSWER_MS = 10_000;
 
 /** LISTEN on a connection of its own; comes back by itself and then wakes everybody, since bells may have been missed. */
 export class PostgresEventBus implements EventBus {
-  private readonly listeners = new Set<EventListener>();
+  private readonly listeners = new Map(BUS_CHANNELS.map((channel) => [channel, new Set<EventListener>()]));
   private readonly closing = new AbortController();
   private client: pg.Client | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -28,9 +28,9 @@ export class PostgresEventBus implements EventBus {
     this.heartbeat.unref();
   }
 
-  subscribe(listener: EventListener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+  subscribe(listener: EventListener, channel: BusChannel = EVENT_CHANNEL): () => void {
+    this.listenersOf(channel).add(listener);
+    return () => this.listenersOf(channel).delete(listener);
   }
 
   async close(): Promise<void> {
@@ -50,10 +50,10 @@ export class PostgresEventBus implements EventBus {
     });
     client.on('error', (error) => this.lost(client, error));
     client.on('end', () => this.lost(client, new Error('the connection ended')));
-    client.on('notification', ({ payload }) => this.wake(payload ?? null));
+    client.on('notification', ({ channel, payload }) => this.wake(channel as BusChannel, payload ?? null));
     try {
       await client.connect();
-      await client.query(`LISTEN ${EVENT_CHANNEL}`);
+      for (const channel of BUS_CHANNELS) await client.query(`LISTEN ${channel}`);
     } catch (error) {
       this.endQuietly(client);
       throw error;
@@ -61,8 +61,12 @@ export class PostgresEventBus implements EventBus {
     this.client = client;
   }
 
-  private wake(userId: string | null): void {
-    for (const listener of this.listeners) listener(userId);
+  private listenersOf(channel: BusChannel): Set<EventListener> {
+    return this.listeners.get(channel) as Set<EventListener>;
+  }
+
+  private wake(channel: BusChannel, id: string | null): void {
+    for (const listener of this.listenersOf(channel)) listener(id);
   }
 
   private async beat(): Promise<void> {
@@ -93,7 +97,7 @@ export class PostgresEventBus implements EventBus {
       try {
         await this.connect();
         if (this.closing.signal.aborted) await this.close();
-        else this.wake(null);
+        else for (const channel of BUS_CHANNELS) this.wake(channel, null);
         return;
       } catch (error) {
         this.logger.debug('The event connection is still away', { error });
