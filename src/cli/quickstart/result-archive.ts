@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import yauzl, { type Entry, type Options, type ZipFile } from 'yauzl';
-import { crc32 } from './crc32.js';
+import { crc32 } from '../../platform/crc32.js';
 
 export interface ArchiveContent {
   names: string[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crc32 } from './crc32.js';
+import { crc32 } from '../../platform/crc32.js';
 import { magnitude, medianAngle, spreadRows } from './velocity-summary.js';
 
 describe('the rows of the table', () => {

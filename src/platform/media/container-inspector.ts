@@ -36,7 +36,18 @@ export async function inspectContainer(path: string): Promise<Container> {
   }
 }
 
-const HEAD_BYTES = 4096;
+/** As much of a file as its container is told by. */
+export const HEAD_BYTES = 4096;
+
+/** Whether the first bytes of a file are those of a video container that is decoded. */
+export function isVideo(head: Buffer): boolean {
+  return recogniseVideo(head) !== undefined;
+}
+
+/** What people call the kind of picture that a file begins like; undefined for anything else. */
+export function pictureName(head: Buffer): string | undefined {
+  return PICTURES.find(({ matches }) => matches(head))?.name;
+}
 
 interface Recognised extends Container {
   structure?: ContainerStructure;
@@ -55,8 +66,8 @@ async function openRegularFile(path: string): Promise<FileHandle> {
 function recognise(head: Buffer): Recognised {
   const video = recogniseVideo(head);
   if (video) return video;
-  const picture = PICTURES.find(({ matches }) => matches(head));
-  if (picture) throw new MediaError('unsupported-format', `The file is a ${picture.name} picture, not a video.`);
+  const picture = pictureName(head);
+  if (picture) throw new MediaError('unsupported-format', `The file is a ${picture} picture, not a video.`);
   if (SOUNDS.some((matches) => matches(head))) {
     throw new MediaError('no-video-stream', 'The file holds sound only, no video.');
   }

@@ -133,7 +133,7 @@ async function openSource(request: DecoderRequest, options: Record<string, strin
   check(await format.findStreamInfo());
 
   const streams = format.streams;
-  const facts = chooseVideoStream(streams.map(factsOf), limits);
+  const facts = chooseVideoStream(streams.map(factsOf), container, limits);
   const stream = streams[facts.index];
   if (!stream) throw new DecoderFailedError('The chosen stream is gone');
   for (const other of streams) if (other.index !== facts.index) other.discard = AVDISCARD_ALL;

@@ -83,7 +83,7 @@ export class FfmpegCliDecoder implements VideoDecoder {
     signal.throwIfAborted();
     const input = inputArguments(container, resolvePath(path));
     const facts = await this.#ask(['-show_streams', '-show_format', ...input], signal);
-    const stream = chooseVideoStream(facts.streams.map(factsOf), this.settings.limits);
+    const stream = chooseVideoStream(facts.streams.map(factsOf), container, this.settings.limits);
     return { container, input, stream, durationSeconds: positive(facts.format?.duration) };
   }
 

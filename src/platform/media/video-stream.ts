@@ -24,7 +24,7 @@ export interface StreamFacts {
  *
  * @throws MediaError when there is none, or when its size is out of bounds
  */
-export function chooseVideoStream(streams: StreamFacts[], limits: VideoLimits): StreamFacts {
+export function chooseVideoStream(streams: StreamFacts[], container: Container, limits: VideoLimits): StreamFacts {
   const moving = streams.filter((stream) => stream.isVideo && !stream.isAttachedPicture);
   if (moving.length === 0) {
     const hasCover = streams.some((stream) => stream.isAttachedPicture);
@@ -33,7 +33,7 @@ export function chooseVideoStream(streams: StreamFacts[], limits: VideoLimits): 
       hasCover ? 'The file holds a cover picture but no video.' : 'The file holds no video.',
     );
   }
-  const chosen = moving.find((stream) => ACCEPTED_CODECS.has(stream.codec));
+  const chosen = moving.find(({ codec }) => ACCEPTED_CODECS.has(codec) || isSequenceCodec(codec, container));
   if (!chosen) {
     const codec = moving[0]?.codec || 'an unknown codec';
     throw new MediaError('unsupported-format', `The video is encoded as ${codec}, which is not accepted. Use H.264.`);
@@ -78,6 +78,9 @@ export function describeVideo(
     durationSeconds: stream.durationSeconds ?? containerDurationSeconds ?? measuredSeconds,
   };
 }
+
+/** Frame sequences are made of pictures as they were uploaded, and PNG is what many of them are. */
+const isSequenceCodec = (codec: string, { name }: Container): boolean => codec === 'png' && name === 'matroska';
 
 /**
  * Codecs of moving pictures. A list of what is accepted, because the video library brings hundreds of decoders, many
