@@ -9,6 +9,7 @@ import { InferenceService } from '../modules/inference/inference.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
 import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
+import { VideoArchiveService } from '../modules/video/video-archive.service.js';
 import { VideoService } from '../modules/video/video.service.js';
 import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
@@ -31,6 +32,9 @@ const BELL_GRACE_SECONDS = 5;
 /** Files younger than this may belong to an upload or a job that is going on. */
 const SWEEP_AGE_MS = 24 * 3600 * 1000;
 
+/** Videos, pictures and folders of one uploaded archive. */
+const ARCHIVE_MAX_ENTRIES = 10_000;
+
 /** Reads top to bottom as the dependency graph. */
 export function createServices({ config, infrastructure, runner, logger, shutdown }: Parts) {
   const { settings } = config;
@@ -50,6 +54,10 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     uow,
     repositories,
     files,
+    archives: new VideoArchiveService({
+      store,
+      limits: { maxEntries: ARCHIVE_MAX_ENTRIES, maxTotalBytes: settings.MAX_UPLOAD_BYTES },
+    }),
     decoder,
     probes: new Permits(os.availableParallelism()),
     framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,

@@ -166,9 +166,28 @@ export const deleteDatasetRoute = defineRoute({
   problems: ['not-found'],
 });
 
+export const UPLOAD_TYPES = ['video', 'zip'] as const;
+export type UploadType = (typeof UPLOAD_TYPES)[number];
+
 export const uploadVideoFields = z.strictObject({
   name: nameSchema.meta({ example: 'Morning Rush Hour' }),
-  type: z.enum(['video']).default('video'),
+  type: z
+    .enum(['video', 'zip'])
+    .default('video')
+    .meta({
+      description:
+        '`zip`: an archive. Every video in it becomes a video; the JPEG or PNG pictures of each folder become one video, ' +
+        'a frame each.',
+      example: 'video',
+    }),
+});
+
+/** What an upload added, and what of its price fell on it. */
+export const addedVideoSchema = z.object({
+  id: idSchema,
+  name: z.string().meta({ example: 'Morning Rush Hour' }),
+  frame_count: z.int().meta({ example: 1500 }),
+  cost: z.int().meta({ example: 10 }),
 });
 
 export const uploadVideoRoute = defineRoute({
@@ -177,23 +196,28 @@ export const uploadVideoRoute = defineRoute({
   path: '/dataset/{id}/videos',
   access: 'user',
   tag: 'Datasets',
-  summary: 'Upload a video into a dataset',
+  summary: 'Upload a video, or a ZIP of videos and pictures, into a dataset',
   description:
-    'Container and codec are read from the content. The price follows from the exact number of frames; a video that ' +
-    'is refused costs nothing and leaves nothing behind.',
+    'Container and codec are read from the content. The price follows from the exact number of frames; what is refused ' +
+    'costs nothing and leaves nothing behind. Of an archive all becomes part of the dataset or nothing: in the natural ' +
+    'order of its paths (`frame-2` before `frame-10`), under the names `<name>-1`, `<name>-2`, … when it makes several ' +
+    'videos. The pictures of a folder need one format and one size, and stay unchanged; 25 are shown per second. ' +
+    'Refused are archives that hold anything else, are encrypted, hold links, archives or names that lead out of ' +
+    'them, have more than 10,000 entries, or unpack to more than one upload may have.',
   request: {
     params: idParams,
-    multipart: { fields: uploadVideoFields, file: 'content', fileDescription: 'The video file.' },
+    multipart: { fields: uploadVideoFields, file: 'content', fileDescription: 'The video file, or the archive.' },
   },
   success: {
     status: 201,
     answer: {
-      description: 'The video is part of the dataset and paid.',
+      description: 'The video is part of the dataset and paid; of an archive, all its videos are.',
       schema: z.object({
         message: messageSchema.meta({ example: 'Morning Rush Hour - video added' }),
-        id: idSchema,
-        costDeducted: z.int().meta({ example: 10 }),
-        video: videoSchema,
+        id: idSchema.meta({ description: 'Of the first video.' }),
+        costDeducted: z.int().meta({ description: 'For all of them.', example: 10 }),
+        video: videoSchema.meta({ description: 'The first video.' }),
+        videos: z.array(addedVideoSchema).meta({ description: 'All of them, in their order in the dataset.' }),
       }),
     },
   },
@@ -204,7 +228,10 @@ export const uploadVideoRoute = defineRoute({
     'payload-too-large',
     'unsupported-media-type',
     'unsupported-video',
+    'unsupported-archive',
     'corrupt-video',
+    'corrupt-archive',
+    'archive-refused',
     'storage-full',
   ],
 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { VideoArchiveService } from '../../src/modules/video/video-archive.service.js';
 import { VideoService } from '../../src/modules/video/video.service.js';
 import type { AppError } from '../../src/platform/app-error.js';
 import { Permits } from '../../src/platform/permits.js';
@@ -32,6 +33,7 @@ function videoServiceOf({ container: { infrastructure, services } }: App): Video
     uow: infrastructure.uow,
     repositories: infrastructure.repositories,
     files: services.files,
+    archives: new VideoArchiveService({ store: infrastructure.store, limits: { maxEntries: 0, maxTotalBytes: 0 } }),
     decoder: { ...infrastructure.decoder, probe: () => Promise.resolve(INFO) },
     probes: new Permits(1000),
     framesPerCredit: 25,
@@ -56,7 +58,9 @@ describe('identical content', () => {
       signal: never(),
       maxBytes: 1_000_000,
     });
-    return videoServiceOf(on).add({ userId, datasetId, name: randomUUID(), content }, never());
+    const upload = { userId, datasetId, name: randomUUID(), type: 'video', content } as const;
+    const [video] = await videoServiceOf(on).add(upload, never());
+    return video;
   }
 
   async function buildPlace(credits: number) {

@@ -68,11 +68,17 @@ export class ApiClient {
     return this.request<Body>('DELETE', pathname);
   }
 
-  /** A form with the fields `name` and `content`. */
-  async upload<Body = AnyBody>(datasetId: string, file: string | Uint8Array<ArrayBuffer>, name = 'a video') {
+  /** A form with the fields `name`, `content`, and `type` if it is given. */
+  async upload<Body = AnyBody>(
+    datasetId: string,
+    file: string | Uint8Array<ArrayBuffer>,
+    name = 'a video',
+    type?: 'video' | 'zip',
+  ) {
     const bytes = typeof file === 'string' ? await readFile(file) : file;
     const form = new FormData();
     form.set('name', name);
+    if (type !== undefined) form.set('type', type);
     form.set('content', new Blob([bytes]), typeof file === 'string' ? path.basename(file) : 'file.bin');
     return this.request<Body>('POST', `/api/dataset/${datasetId}/videos`, { body: form });
   }

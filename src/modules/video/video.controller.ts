@@ -1,7 +1,7 @@
 import { uploadVideoFields, type uploadVideoRoute } from '../../contract/dataset.contract.js';
 import type { UploadReceiver } from '../../http/receive-upload.js';
 import type { RouteHandler } from '../../http/route-table.js';
-import { presentVideo } from './video.presenter.js';
+import { presentAddedVideo, presentVideo } from './video.presenter.js';
 import type { VideoService } from './video.service.js';
 
 export class VideoController {
@@ -21,13 +21,15 @@ export class VideoController {
       fileField: 'content',
       signal,
     });
-    const video = await this.videos.add({ userId, datasetId: params.id, name: fields.name, content }, signal);
+    const { name, type } = fields;
+    const videos = await this.videos.add({ userId, datasetId: params.id, name, type, content }, signal);
     return {
       body: {
-        message: `${video.name} - video added`,
-        id: video.id,
-        costDeducted: video.cost,
-        video: presentVideo(video),
+        message: `${name} - video added`,
+        id: videos[0].id,
+        costDeducted: videos.reduce((sum, { cost }) => sum + cost, 0),
+        video: presentVideo(videos[0]),
+        videos: videos.map(presentAddedVideo),
       },
     };
   };

@@ -16,3 +16,8 @@ export function presentVideo(video: Video) {
     created_at: video.createdAt.toISOString(),
   };
 }
+
+/** As the answer to an upload lists it. */
+export function presentAddedVideo({ id, name, frameCount, cost }: Video) {
+  return { id, name, frame_count: frameCount, cost };
+}

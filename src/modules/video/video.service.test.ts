@@ -43,6 +43,7 @@ describe('VideoService.add', () => {
       uow: { run: transact } as unknown as Deps['uow'],
       repositories: {} as Deps['repositories'],
       files: new StoredFileService({ store: objects, repositories: { files }, logger: silentLogger }),
+      archives: {} as Deps['archives'],
       decoder: { probe: () => Promise.resolve(INFO) } as unknown as Deps['decoder'],
       probes: new Permits(1),
       framesPerCredit: 25,
@@ -51,7 +52,7 @@ describe('VideoService.add', () => {
       signal: new AbortController().signal,
       maxBytes: 10,
     });
-    return service.add({ userId: 'u', datasetId: 'd', name: 'n', content }, signal);
+    return service.add({ userId: 'u', datasetId: 'd', name: 'n', type: 'video', content }, signal);
   }
 
   async function storedVideos(): Promise<number> {
