@@ -3,16 +3,19 @@ import type { Express, RequestHandler } from 'express';
 import { loginRoute, registerRoute } from '../contract/account.contract.js';
 import { buildOpenApi } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
+import { changePasswordRoute } from '../contract/session.contract.js';
 import { Authenticator } from '../http/authenticate.js';
 import { corsPolicy } from '../http/cors-policy.js';
 import { createApp, docsPage } from '../http/create-app.js';
-import { loginLimits, registrationLimits, takeTurns } from '../http/rate-limits.js';
+import { registrationLimit, takeTurns } from '../http/rate-limits.js';
 import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
 import { trafficLimits } from '../http/traffic-limits.js';
 import { AccountController } from '../modules/account/account.controller.js';
 import { accountRoutes } from '../modules/account/account.router.js';
+import { ApiKeyController } from '../modules/api-key/api-key.controller.js';
+import { apiKeyRoutes } from '../modules/api-key/api-key.router.js';
 import { AuditController } from '../modules/audit/audit.controller.js';
 import { auditRoutes } from '../modules/audit/audit.router.js';
 import { DatasetController } from '../modules/dataset/dataset.controller.js';
@@ -23,10 +26,13 @@ import { InferenceController } from '../modules/inference/inference.controller.j
 import { inferenceRoutes } from '../modules/inference/inference.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
+import { SessionController } from '../modules/session/session.controller.js';
+import { sessionRoutes } from '../modules/session/session.router.js';
 import { VideoController } from '../modules/video/video.controller.js';
 import { videoRoutes } from '../modules/video/video.router.js';
 import { Permits } from '../platform/permits.js';
 import { VERSION } from '../platform/version.js';
+import { AccessWatch } from '../realtime/access-watch.js';
 import { WebSocketGateway } from '../realtime/gateway.js';
 import type { Container } from './container.js';
 
@@ -36,6 +42,8 @@ export function createRoutes({ services, infrastructure, config }: Container): R
   const documents = { openapi: buildOpenApi(VERSION), docsPage: docsPage() };
   return [
     ...accountRoutes(new AccountController(services.accounts)),
+    ...sessionRoutes(new SessionController(services.sessions)),
+    ...apiKeyRoutes(new ApiKeyController(services.apiKeys)),
     ...datasetRoutes(new DatasetController(services.datasets)),
     ...videoRoutes(new VideoController(services.videos, uploads)),
     ...inferenceRoutes(new InferenceController(services.inference)),
@@ -50,10 +58,11 @@ export function createHttpApp(container: Container): Express {
   const { settings } = container.config;
   const turn = takeTurns(new Permits(Math.max(1, os.availableParallelism() - 1)));
   const before = new Map<RouteDescriptor, RequestHandler[]>([
-    [registerRoute, [readJson, turn, ...registrationLimits(settings.AUTH_RATE_LIMIT)]],
-    [loginRoute, [readJson, turn, ...loginLimits(settings.AUTH_RATE_LIMIT)]],
+    [registerRoute, [readJson, turn, registrationLimit(settings.AUTH_RATE_LIMIT)]],
+    [loginRoute, [readJson, turn]],
+    [changePasswordRoute, [readJson, turn]],
   ]);
-  const authenticator = new Authenticator((token) => container.services.accounts.authenticate(token));
+  const authenticator = new Authenticator((token) => container.services.authentication.authenticate(token));
   return createApp({
     routes: createRoutes(container),
     before,
@@ -70,9 +79,22 @@ export function createHttpApp(container: Container): Express {
   });
 }
 
-export function createGateway({ services, infrastructure, config, logger }: Container): WebSocketGateway {
+/** For all connections that outlive their request, of one process. */
+export function createAccessWatch({ services, infrastructure, logger }: Container): AccessWatch {
+  return new AccessWatch({
+    stillCounts: (principal) => services.authentication.stillCounts(principal),
+    bus: infrastructure.bus,
+    logger,
+  });
+}
+
+export function createGateway(
+  { services, infrastructure, config, logger }: Container,
+  access: AccessWatch,
+): WebSocketGateway {
   return new WebSocketGateway({
-    authenticate: (token) => services.accounts.authenticate(token),
+    authenticate: (token) => services.authentication.authenticate(token),
+    watch: (principal, onEnd) => access.watch(principal, onEnd),
     origins: config.settings.CORS_ORIGINS ?? [],
     events: infrastructure.repositories.events,
     connections: infrastructure.repositories.liveConnections,

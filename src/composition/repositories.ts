@@ -1,4 +1,5 @@
 import { AccountRepository } from '../modules/account/account.repository.js';
+import { ApiKeyRepository } from '../modules/api-key/api-key.repository.js';
 import { AuditRepository } from '../modules/audit/audit.repository.js';
 import { CreditRepository } from '../modules/credit/credit.repository.js';
 import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
@@ -7,6 +8,8 @@ import { LiveConnectionRepository } from '../modules/event/live-connection.repos
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
+import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
+import { SessionRepository } from '../modules/session/session.repository.js';
 import { VideoRepository } from '../modules/video/video.repository.js';
 import type { DatabaseScope } from '../platform/database/scope.js';
 
@@ -14,6 +17,7 @@ import type { DatabaseScope } from '../platform/database/scope.js';
 export function createRepositories(scope: DatabaseScope) {
   return {
     accounts: new AccountRepository(scope),
+    apiKeys: new ApiKeyRepository(scope),
     audit: new AuditRepository(scope),
     credits: new CreditRepository(scope),
     datasets: new DatasetRepository(scope),
@@ -21,7 +25,9 @@ export function createRepositories(scope: DatabaseScope) {
     files: new StoredFileRepository(scope),
     jobs: new InferenceRepository(scope),
     liveConnections: new LiveConnectionRepository(scope),
+    loginAttempts: new LoginAttemptRepository(scope),
     results: new ResultRepository(scope),
+    sessions: new SessionRepository(scope),
     videos: new VideoRepository(scope),
   };
 }

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { AccountService } from '../modules/account/account.service.js';
+import { ApiKeyService } from '../modules/api-key/api-key.service.js';
 import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
@@ -7,6 +8,9 @@ import { InferenceExecutionService } from '../modules/inference/inference-execut
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
+import { AuthenticationService } from '../modules/session/authentication.service.js';
+import { CredentialCheckService } from '../modules/session/credential-check.service.js';
+import { SessionService } from '../modules/session/session.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
 import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
 import { VideoArchiveService } from '../modules/video/video-archive.service.js';
@@ -40,13 +44,27 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   const { settings } = config;
   const { uow, repositories, store, decoder, sequelize, bus } = infrastructure;
 
-  const accounts = new AccountService({
+  const passwords = new PasswordHasher(settings.BCRYPT_COST);
+  const tokens = new TokenService(infrastructure.keys);
+  const accounts = new AccountService({ uow, repositories, passwords, signupCredits: settings.SIGNUP_CREDITS });
+  const credentials = new CredentialCheckService({
     uow,
     repositories,
-    passwords: new PasswordHasher(settings.BCRYPT_COST),
-    tokens: new TokenService(infrastructure.keys, settings.JWT_EXPIRATION),
-    signupCredits: settings.SIGNUP_CREDITS,
+    passwords,
+    failureLimit: settings.AUTH_RATE_LIMIT,
   });
+  const sessions = new SessionService({
+    uow,
+    repositories,
+    credentials,
+    passwords,
+    tokens,
+    tokenSeconds: settings.JWT_EXPIRATION,
+    times: { idleSeconds: settings.REFRESH_EXPIRATION, longestSeconds: settings.SESSION_EXPIRATION },
+    logger,
+  });
+  const authentication = new AuthenticationService({ repositories, tokens, logger });
+  const apiKeys = new ApiKeyService({ uow, repositories });
   const audit = new AuditService({ repositories });
   const datasets = new DatasetService({ repositories });
   const files = new StoredFileService({ store, repositories, logger });
@@ -103,13 +121,16 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
 
   return {
     accounts,
+    apiKeys,
     audit,
+    authentication,
     datasets,
     files,
     videos,
     inference,
     execution,
     recovery,
+    sessions,
     sweep,
     serviceInfo,
     events,

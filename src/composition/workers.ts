@@ -31,6 +31,11 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.recovery.ringAgain(),
       },
       {
+        name: 'remove dead sessions',
+        everyMs: SWEEP_EVERY_MS,
+        run: () => services.sessions.removeDead(),
+      },
+      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {

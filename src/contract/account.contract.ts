@@ -10,7 +10,7 @@ const byteLength = (text: string): number => new TextEncoder().encode(text).leng
 
 const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: 'user@example.com' });
 
-const newPasswordSchema = z
+export const newPasswordSchema = z
   .string()
   .min(8, 'A password has at least 8 characters.')
   .refine(
@@ -19,6 +19,15 @@ const newPasswordSchema = z
   )
   .refine((text) => !/[\0\p{Cs}]/u.test(text), 'A password cannot contain the NUL character or broken text.')
   .meta({ example: 'securepassword123' });
+
+/** What a login and each refresh give. */
+export const tokensSchema = {
+  token: z.string().meta({ description: 'Access token: a JWT signed with RS256, sent as `Authorization: Bearer …`.' }),
+  refreshToken: z
+    .string()
+    .meta({ description: 'For `POST /api/auth/refresh`, once: each use gives the next one. It is no access token.' }),
+  expiresIn: z.int().positive().meta({ description: 'Seconds that the access token is valid for.', example: 86_400 }),
+};
 
 export const registerRoute = defineRoute({
   operationId: 'register',
@@ -51,7 +60,8 @@ export const loginRoute = defineRoute({
   summary: 'Log in and get a token',
   description:
     'The token is a JWT signed with RS256. Send it as `Authorization: Bearer …`. A wrong password and an unknown ' +
-    'address get the same answer.',
+    'address get the same answer, and so do both after too many failures in a row: 429, with the time to wait in ' +
+    '`Retry-After`.',
   request: {
     body: z.strictObject({
       email: z.string().trim().toLowerCase().max(254).meta({ example: 'user@example.com' }),
@@ -62,7 +72,7 @@ export const loginRoute = defineRoute({
     status: 200,
     answer: {
       description: 'The credentials are right.',
-      schema: z.object({ message: messageSchema.meta({ example: 'Login successful' }), token: z.string() }),
+      schema: z.object({ message: messageSchema.meta({ example: 'Login successful' }), ...tokensSchema }),
     },
   },
   problems: ['invalid-credentials', 'too-many-requests'],

@@ -7,7 +7,8 @@ import { ROUTES } from './routes.js';
 /** What any route of a kind can answer with, beside what it names itself. */
 function commonProblems({ access, request, unlimited }: RouteDescriptor): ProblemCode[] {
   return [
-    ...(access === 'none' ? [] : (['authentication-required', 'invalid-token'] as const)),
+    ...(access === 'none' ? [] : (['authentication-required', 'invalid-token', 'insufficient-scope'] as const)),
+    ...(access === 'session' ? (['session-required'] as const) : []),
     ...(access === 'admin' ? (['forbidden'] as const) : []),
     ...(request?.params === undefined ? [] : (['not-found'] as const)),
     ...(request?.body === undefined
@@ -29,8 +30,9 @@ export function buildOpenApi(version: string) {
   registry.registerComponent('securitySchemes', 'bearerAuth', {
     type: 'http',
     scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The token that `POST /api/auth/login` gives.',
+    description:
+      'The token that `POST /api/auth/login` gives (a JWT), or an API key of `POST /api/user/api-keys` (`ink_…`). A key ' +
+      'needs the scope `read` for GET, `write` for the rest, `admin` for what is for administrators.',
   });
   for (const route of ROUTES) registry.registerPath(toPath(route));
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({

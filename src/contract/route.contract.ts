@@ -15,8 +15,15 @@ export const TAGS = [
 ] as const;
 export type Tag = (typeof TAGS)[number];
 
-/** `none`: open to everybody. `user`: any valid token. `admin`: a token of an administrator. */
-export type Access = 'none' | 'user' | 'admin';
+/**
+ * `none`: open to everybody. `user`: any valid token or API key. `session`: a token that a login gave, no API key.
+ * `admin`: a token or API key of an administrator.
+ */
+export type Access = 'none' | 'user' | 'session' | 'admin';
+
+/** What an API key may do: `read` every GET, `write` the rest, `admin` what is for administrators (beside the others). */
+export const SCOPES = ['read', 'write', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
 
 export interface RouteRequest {
   params?: z.ZodObject;

@@ -1,4 +1,5 @@
 import { creditsRoute, loginRoute, registerRoute } from './account.contract.js';
+import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from './api-key.contract.js';
 import { listAuditRoute } from './audit.contract.js';
 import {
   createDatasetRoute,
@@ -17,12 +18,27 @@ import {
   submitInferenceRoute,
 } from './inference.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
+import {
+  changePasswordRoute,
+  endSessionRoute,
+  listSessionsRoute,
+  logoutRoute,
+  refreshRoute,
+} from './session.contract.js';
 import { docsRoute, healthRoute, openapiRoute } from './service.contract.js';
 
 /** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
 export const ROUTES: readonly RouteDescriptor[] = [
   registerRoute,
   loginRoute,
+  refreshRoute,
+  logoutRoute,
+  changePasswordRoute,
+  listSessionsRoute,
+  endSessionRoute,
+  createApiKeyRoute,
+  listApiKeysRoute,
+  deleteApiKeyRoute,
   creditsRoute,
   createDatasetRoute,
   listDatasetsRoute,

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import type { Access } from '../contract/route.contract.js';
-import type { Principal } from '../modules/account/account.domain.js';
+import { requireScope, type Principal } from '../modules/account/account.domain.js';
 import { AppError } from '../platform/app-error.js';
 import { extendContext } from '../platform/context.js';
 
@@ -18,9 +18,7 @@ export class Authenticator {
       const principal = await this.verify(bearerToken(request));
       this.principals.set(request, principal);
       extendContext({ userId: principal.userId });
-      if (access === 'admin' && principal.role !== 'admin') {
-        throw new AppError('forbidden', 'This is for administrators.');
-      }
+      requireAccess(principal, access, request.method);
       next();
     };
   }
@@ -30,10 +28,21 @@ export class Authenticator {
   }
 }
 
+/** @throws AppError session-required, insufficient-scope, forbidden */
+function requireAccess(principal: Principal, access: Exclude<Access, 'none'>, method: string): void {
+  if (access === 'session' && principal.credential.kind !== 'session') {
+    throw new AppError('session-required', 'Log in to do this; an API key cannot.');
+  }
+  requireScope(principal, method === 'GET' || method === 'HEAD' ? 'read' : 'write');
+  if (access !== 'admin') return;
+  requireScope(principal, 'admin');
+  if (principal.role !== 'admin') throw new AppError('forbidden', 'This is for administrators.');
+}
+
 function bearerToken(request: Request): string {
   const headers = request.headersDistinct.authorization ?? [];
   if (headers.length === 0) {
-    throw new AppError('authentication-required', 'Send a token: "Authorization: Bearer …".');
+    throw new AppError('authentication-required', 'Send a token or an API key: "Authorization: Bearer …".');
   }
   const token = headers.length === 1 ? BEARER.exec(headers[0])?.[1] : undefined;
   if (token === undefined) {

@@ -1,17 +1,21 @@
 import type { Container } from '../composition/container.js';
-import { createGateway, createHttpApp } from '../composition/http.js';
+import { createAccessWatch, createGateway, createHttpApp } from '../composition/http.js';
 import { createScheduler, createWorkerHost } from '../composition/workers.js';
 import { HttpServer } from '../http/http-server.js';
 
 /** Listens for requests and sockets. @returns the port, which the system chose if the setting was 0 */
 export async function startHttp(container: Container): Promise<number> {
   const { config, lifecycle, logger } = container;
-  const gateway = createGateway(container);
+  const access = createAccessWatch(container);
+  const gateway = createGateway(container, access);
   const server = new HttpServer(createHttpApp(container), gateway);
   const port = await server.listen(config.settings.PORT, config.settings.HOST);
   const drainMs = (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3;
   lifecycle.register('intake', 'http server', () => server.close(drainMs));
-  lifecycle.register('intake', 'websocket gateway', () => gateway.close());
+  lifecycle.register('intake', 'websocket gateway', async () => {
+    await gateway.close();
+    access.close();
+  });
   logger.info('Listening', { port });
   return port;
 }

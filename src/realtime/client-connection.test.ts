@@ -53,12 +53,11 @@ function eventsAfter(count: number) {
 describe('a client connection', () => {
   let taking: boolean;
   let socket: SocketDouble;
-  let expiresInMs: number;
+  let endAccess: (reason: string) => void;
 
   beforeEach(() => {
     vi.useFakeTimers();
     taking = true;
-    expiresInMs = 3_600_000;
     socket = new SocketDouble(() => taking);
   });
   afterEach(() => {
@@ -74,8 +73,13 @@ describe('a client connection', () => {
           userId: USER,
           email: 'user@example.com',
           role: 'user',
-          expiresAt: new Date(Date.now() + expiresInMs),
+          credential: { kind: 'session', id: USER },
+          expiresAt: null,
         }),
+      watch: (_principal, onEnd) => {
+        endAccess = onEnd;
+        return () => undefined;
+      },
       events: { listAfter: eventsAfter(events), lastSeq: () => Promise.resolve(events) },
       logger: silentLogger,
     });
@@ -104,12 +108,12 @@ describe('a client connection', () => {
     expect(socket.terminated).toBe(true);
   });
 
-  it('ends with its token', async () => {
-    expiresInMs = 60_000;
+  it('ends with its access', async () => {
     connect(0, 0);
-    await vi.advanceTimersByTimeAsync(59_000);
+    await vi.advanceTimersByTimeAsync(0);
     expect(socket.closedWith).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1_500);
+    endAccess('The access has been ended.');
+    expect(socket.sent.at(-1)).toMatchObject({ type: 'error', code: 'invalid-token' });
     expect(socket.closedWith).toEqual([1008]);
   });
 

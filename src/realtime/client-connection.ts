@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { clientMessageSchema, type ClientMessage, type ServerMessage } from '../contract/events.contract.js';
-import type { Principal } from '../modules/account/account.domain.js';
+import { requireScope, type Principal } from '../modules/account/account.domain.js';
 import type { LoggedEvent } from '../modules/event/event.domain.js';
 import { presentEvent } from '../modules/event/event.presenter.js';
 import { AppError } from '../platform/app-error.js';
@@ -8,6 +8,8 @@ import type { Logger } from '../platform/logging/logger.js';
 
 interface Deps {
   authenticate(token: string): Promise<Principal>;
+  /** Tells when the access that a token gave has ended. @returns to be called when nobody needs to know any more */
+  watch(principal: Principal, onEnd: (reason: string) => void): () => void;
   events: {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;
@@ -36,8 +38,6 @@ const BATCH = 100;
 const BATCH_TIMEOUT_MS = 15_000;
 const MESSAGES_PER_WINDOW = 60;
 const WINDOW_MS = 10_000;
-/** setTimeout cannot wait for longer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Body<T> = T extends ServerMessage ? Omit<T, 'timestamp'> : never;
 
@@ -59,7 +59,7 @@ export class ClientConnection {
   private messages = 0;
   private windowStart = 0;
   private authenticationTimer: NodeJS.Timeout;
-  private expiryTimer: NodeJS.Timeout | undefined;
+  private unwatch: (() => void) | undefined;
 
   constructor(
     private readonly socket: WebSocket,
@@ -105,9 +105,9 @@ export class ClientConnection {
   end(): void {
     this.ended = true;
     clearTimeout(this.authenticationTimer);
-    clearTimeout(this.expiryTimer);
     if (this.entered && this.userId !== null) this.deps.leave(this.userId);
     this.entered = false;
+    this.unwatch?.();
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
@@ -150,6 +150,7 @@ export class ClientConnection {
 
   private async admit({ token, lastSeq }: { token: string; lastSeq?: number | undefined }): Promise<void> {
     const principal = await this.deps.authenticate(token);
+    requireScope(principal, 'read');
     const current = await this.deps.events.lastSeq(principal.userId);
     if (this.ended) return;
     const entered = await this.deps.enter(principal.userId);
@@ -163,20 +164,12 @@ export class ClientConnection {
       return;
     }
     this.entered = true;
-    this.watchExpiry(principal.expiresAt);
+    this.unwatch = this.deps.watch(principal, (reason) => this.refuse('invalid-token', reason));
     // A position that the log has not reached is of another database or made up: start from what there is.
     this.lastSeq = Math.min(lastSeq ?? current, current);
     this.userId = principal.userId;
     this.send({ type: 'authenticated', data: { success: true, userId: principal.userId, seq: this.lastSeq } });
     this.wake();
-  }
-
-  private watchExpiry(expiresAt: Date): void {
-    const left = expiresAt.getTime() - Date.now();
-    this.expiryTimer =
-      left > MAX_TIMER_MS
-        ? setTimeout(() => this.watchExpiry(expiresAt), MAX_TIMER_MS)
-        : setTimeout(() => this.refuse('invalid-token', 'The token has expired.'), left);
   }
 
   private async follow(userId: string): Promise<void> {

@@ -15,6 +15,7 @@ interface Deps {
   authenticate(token: string): Promise<Principal>;
   /** Of pages that may connect beside those of the host itself. */
   origins: AllowedOrigins;
+  watch(principal: Principal, onEnd: (reason: string) => void): () => void;
   events: {
     listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
     lastSeq(userId: string): Promise<number>;

@@ -1,5 +1,6 @@
 import { creditsRoute, loginRoute, registerRoute } from '../contract/account.contract.js';
 import { listAuditRoute } from '../contract/audit.contract.js';
+import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from '../contract/api-key.contract.js';
 import {
   createDatasetRoute,
   deleteDatasetRoute,
@@ -16,6 +17,13 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from '../contract/inference.contract.js';
+import {
+  changePasswordRoute,
+  endSessionRoute,
+  listSessionsRoute,
+  logoutRoute,
+  refreshRoute,
+} from '../contract/session.contract.js';
 import { docsRoute, healthRoute, openapiRoute } from '../contract/service.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
@@ -26,7 +34,7 @@ import type { BodyOf, FieldsOf, QueryOf } from './route-types.js';
 export interface ClientOptions {
   /** Scheme, host and port, as `http://localhost:3000`; a path is kept in front of `/api`. */
   baseUrl: string;
-  /** What `login` gave; routes that need none work without. */
+  /** The `token` that `login` gave, or an API key; routes that need none work without. */
   token?: string;
 }
 
@@ -60,6 +68,38 @@ export class Client {
 
   login(body: BodyOf<typeof loginRoute>, options?: CallOptions) {
     return call(this.connection, loginRoute, { body }, options);
+  }
+
+  refreshToken(body: BodyOf<typeof refreshRoute>, options?: CallOptions) {
+    return call(this.connection, refreshRoute, { body }, options);
+  }
+
+  logout(body: BodyOf<typeof logoutRoute> = {}, options?: CallOptions) {
+    return call(this.connection, logoutRoute, { body }, options);
+  }
+
+  changePassword(body: BodyOf<typeof changePasswordRoute>, options?: CallOptions) {
+    return call(this.connection, changePasswordRoute, { body }, options);
+  }
+
+  listSessions(query: QueryOf<typeof listSessionsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listSessionsRoute, { query }, options);
+  }
+
+  endSession(id: string, options?: CallOptions) {
+    return call(this.connection, endSessionRoute, { params: { id } }, options);
+  }
+
+  createApiKey(body: BodyOf<typeof createApiKeyRoute>, options?: CallOptions) {
+    return call(this.connection, createApiKeyRoute, { body }, options);
+  }
+
+  listApiKeys(query: QueryOf<typeof listApiKeysRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listApiKeysRoute, { query }, options);
+  }
+
+  deleteApiKey(id: string, options?: CallOptions) {
+    return call(this.connection, deleteApiKeyRoute, { params: { id } }, options);
   }
 
   getCredits(options?: CallOptions) {

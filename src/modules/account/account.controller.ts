@@ -1,4 +1,4 @@
-import type { creditsRoute, loginRoute, registerRoute } from '../../contract/account.contract.js';
+import type { creditsRoute, registerRoute } from '../../contract/account.contract.js';
 import type { RouteHandler } from '../../http/route-table.js';
 import type { AccountService } from './account.service.js';
 
@@ -7,10 +7,6 @@ export class AccountController {
 
   readonly register: RouteHandler<typeof registerRoute> = async ({ body }) => ({
     body: { message: 'User registered successfully', user: await this.accounts.register(body.email, body.password) },
-  });
-
-  readonly login: RouteHandler<typeof loginRoute> = async ({ body }) => ({
-    body: { message: 'Login successful', token: await this.accounts.login(body.email, body.password) },
   });
 
   readonly credits: RouteHandler<typeof creditsRoute> = async (_input, { principal }) => ({

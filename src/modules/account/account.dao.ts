@@ -1,3 +1,4 @@
+import { ACCESS_CHANNEL } from '../../platform/events/event-bus.port.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { UserModel } from './account.model.js';
@@ -17,6 +18,33 @@ export class UserDao extends BaseDao<UserModel> {
 
   async anyAdmin(): Promise<boolean> {
     return (await this.findOne({ role: 'admin' })) !== null;
+  }
+
+  /** Until the transaction ends, others that lock the row wait. */
+  async lock(id: string): Promise<void> {
+    await this.rows('SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE', [id]);
+  }
+
+  /** Shares the row with others like this one; a change of it waits until the transaction ends. */
+  async lockCredentials(id: string, passwordHash: string): Promise<boolean> {
+    const found = await this.rows(
+      'SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL FOR SHARE',
+      [id, passwordHash],
+    );
+    return found.length === 1;
+  }
+
+  async setPassword(id: string, expectedHash: string, nextHash: string): Promise<boolean> {
+    const changed = await this.rows(
+      'UPDATE users SET password_hash = $3, updated_at = now() WHERE id = $1 AND password_hash = $2 RETURNING 1',
+      [id, expectedHash, nextHash],
+    );
+    return changed.length === 1;
+  }
+
+  /** Has the user's open connections checked again, at the commit of this transaction. */
+  async announceAccessChange(id: string): Promise<void> {
+    await this.rows('SELECT pg_notify($1, $2)', [ACCESS_CHANNEL, id]);
   }
 
   async findCredit(id: string): Promise<number | null> {

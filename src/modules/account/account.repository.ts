@@ -28,9 +28,20 @@ export class AccountRepository {
     return row === null ? null : toUser(row);
   }
 
-  async findCredentials(email: string): Promise<{ user: User; passwordHash: string } | null> {
+  async findCredentials(email: string): Promise<{ user: User; passwordHash: string; disabled: boolean } | null> {
     const row = await this.users.findByEmail(email);
-    return row === null ? null : { user: toUser(row), passwordHash: row.passwordHash };
+    if (row === null) return null;
+    return { user: toUser(row), passwordHash: row.passwordHash, disabled: row.disabledAt !== null };
+  }
+
+  /** Keeps password and account as they are until the transaction ends. @returns false when they are no longer so */
+  holdCredentials(id: string, passwordHash: string): Promise<boolean> {
+    return this.users.lockCredentials(id, passwordHash);
+  }
+
+  /** @returns false when the password is no longer the one that was expected */
+  replacePassword(id: string, expectedHash: string, nextHash: string): Promise<boolean> {
+    return this.users.setPassword(id, expectedHash, nextHash);
   }
 
   hasAdmin(): Promise<boolean> {

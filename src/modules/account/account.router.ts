@@ -1,9 +1,8 @@
-import { creditsRoute, loginRoute, registerRoute } from '../../contract/account.contract.js';
+import { creditsRoute, registerRoute } from '../../contract/account.contract.js';
 import { route, type Route } from '../../http/route-table.js';
 import type { AccountController } from './account.controller.js';
 
 export const accountRoutes = (controller: AccountController): Route[] => [
   route(registerRoute, controller.register),
-  route(loginRoute, controller.login),
   route(creditsRoute, controller.credits),
 ];

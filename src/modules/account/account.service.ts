@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../platform/app-error.js';
-import type { TokenService } from '../../platform/auth/token.service.js';
 import type { PasswordHasher } from '../../platform/auth/password-hasher.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
-import type { Principal, User } from './account.domain.js';
+import type { User } from './account.domain.js';
 import type { AccountRepository } from './account.repository.js';
 
 interface Repositories {
@@ -16,7 +15,6 @@ interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Repositories;
   passwords: PasswordHasher;
-  tokens: TokenService;
   signupCredits: number;
 }
 
@@ -39,25 +37,6 @@ export class AccountService {
       });
       return { ...user, credit };
     });
-  }
-
-  /**
-   * An unknown address costs the same work and gets the same answer as a wrong password.
-   * @throws AppError invalid-credentials
-   */
-  async login(email: string, password: string): Promise<string> {
-    const found = await this.deps.repositories.accounts.findCredentials(email);
-    const right = await this.deps.passwords.verify(password, found?.passwordHash ?? null);
-    if (found === null || !right) throw new AppError('invalid-credentials', 'Email or password is wrong.');
-    return this.deps.tokens.issue({ userId: found.user.id, email: found.user.email, role: found.user.role });
-  }
-
-  /** @throws AppError invalid-token, for tokens that do not verify and for those of accounts that are gone */
-  async authenticate(token: string): Promise<Principal> {
-    const claims = this.deps.tokens.verify(token);
-    const user = await this.deps.repositories.accounts.find(claims.userId);
-    if (user === null) throw new AppError('invalid-token', 'The account of this token does not exist.');
-    return { userId: user.id, email: user.email, role: user.role, expiresAt: claims.expiresAt };
   }
 
   async credits(userId: string): Promise<number> {

@@ -7,10 +7,16 @@ import { TokenService } from './token.service.js';
 
 const privateKey = makeRsaKey();
 const keys = { keyId: 'the-key', privateKey, publicKey: createPublicKey(privateKey) };
-const service = new TokenService(keys, 60);
-const claims = { userId: randomUUID(), email: 'user@example.com', role: 'user' } as const;
+const service = new TokenService(keys);
+const claims = { userId: randomUUID(), email: 'user@example.com', role: 'user', sessionId: randomUUID() } as const;
 
-const payload = { id: claims.userId, email: claims.email, role: claims.role, token_use: 'access' };
+const payload = {
+  id: claims.userId,
+  email: claims.email,
+  role: claims.role,
+  sid: claims.sessionId,
+  token_use: 'access',
+};
 const options: SignOptions = {
   algorithm: 'RS256',
   keyid: keys.keyId,
@@ -45,14 +51,14 @@ function without(claim: keyof typeof payload): string {
 
 describe('TokenService', () => {
   it('takes back what it has issued', () => {
-    const { expiresAt, ...rest } = service.verify(service.issue(claims));
+    const { expiresAt, ...rest } = service.verify(service.issue(claims, 60));
     expect(rest).toEqual(claims);
     expect(expiresAt.getTime() - Date.now()).toBeGreaterThan(50_000);
     expect(() => service.verify(sign())).not.toThrow();
   });
 
   it('gives every token an id of its own', () => {
-    const [first, second] = [service.issue(claims), service.issue(claims)].map((token) =>
+    const [first, second] = [service.issue(claims, 60), service.issue(claims, 60)].map((token) =>
       jwt.decode(token, { json: true }),
     );
     expect(first?.jti).not.toBe(second?.jti);
@@ -73,6 +79,7 @@ describe('TokenService', () => {
     ['one with another key id', () => sign({}, { keyid: 'other' })],
     ['one for another purpose', () => sign({ token_use: 'refresh' })],
     ['one without a purpose', () => without('token_use')],
+    ['one without a session', () => without('sid')],
     ['one of another issuer', () => sign({}, { issuer: 'somebody' })],
     ['one for another audience', () => sign({}, { audience: 'somebody' })],
     ['one with an unknown role', () => sign({ role: 'root' })],

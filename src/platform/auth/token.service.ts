@@ -12,6 +12,8 @@ export interface TokenClaims {
   userId: string;
   email: string;
   role: Role;
+  /** The login session that the token belongs to. */
+  sessionId: string;
 }
 
 const payloadSchema = z.object({
@@ -20,6 +22,7 @@ const payloadSchema = z.object({
   role: z.enum(ROLES),
   token_use: z.literal('access'),
   sub: z.uuid(),
+  sid: z.uuid(),
   iat: z.int(),
   exp: z.int(),
 });
@@ -29,14 +32,11 @@ const CLOCK_SKEW_SECONDS = 60;
 
 /** Signs and checks access tokens (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
 export class TokenService {
-  constructor(
-    private readonly keys: SigningKeys,
-    private readonly lifetimeSeconds: number,
-  ) {}
+  constructor(private readonly keys: SigningKeys) {}
 
-  issue(claims: TokenClaims): string {
+  issue(claims: TokenClaims, lifetimeSeconds: number): string {
     return jwt.sign(
-      { id: claims.userId, email: claims.email, role: claims.role, token_use: 'access' },
+      { id: claims.userId, email: claims.email, role: claims.role, sid: claims.sessionId, token_use: 'access' },
       this.keys.privateKey,
       {
         algorithm: ALGORITHM,
@@ -44,7 +44,7 @@ export class TokenService {
         subject: claims.userId,
         issuer: ISSUER,
         audience: ISSUER,
-        expiresIn: this.lifetimeSeconds,
+        expiresIn: lifetimeSeconds,
         jwtid: randomUUID(),
       },
     );
@@ -65,7 +65,13 @@ export class TokenService {
       const claims = payloadSchema.parse(payload);
       if (claims.sub !== claims.id) throw new Error('subject and id differ');
       if (claims.iat > Date.now() / 1000 + CLOCK_SKEW_SECONDS) throw new Error('issued in the future');
-      return { userId: claims.id, email: claims.email, role: claims.role, expiresAt: new Date(claims.exp * 1000) };
+      return {
+        userId: claims.id,
+        email: claims.email,
+        role: claims.role,
+        sessionId: claims.sid,
+        expiresAt: new Date(claims.exp * 1000),
+      };
     } catch (error) {
       const expired = error instanceof jwt.TokenExpiredError;
       throw new AppError('invalid-token', expired ? 'The token has expired.' : 'The token is not valid.', {

@@ -122,7 +122,24 @@ export const SETTINGS = define({
     default: '6000',
     description: 'Requests per minute of one user, per process; 0: any number.',
   },
-  JWT_EXPIRATION: { group: 'Accounts', schema: duration, default: '24h', description: 'How long a token is valid.' },
+  JWT_EXPIRATION: {
+    group: 'Accounts',
+    schema: duration,
+    default: '24h',
+    description: 'How long an access token is valid.',
+  },
+  REFRESH_EXPIRATION: {
+    group: 'Accounts',
+    schema: duration,
+    default: '30d',
+    description: 'A login that is not refreshed for so long ends.',
+  },
+  SESSION_EXPIRATION: {
+    group: 'Accounts',
+    schema: duration,
+    default: '180d',
+    description: 'A login ends after so long, however often it is refreshed.',
+  },
   JWT_PRIVATE_KEY_PATH: {
     group: 'Accounts',
     schema: text,
@@ -150,9 +167,9 @@ export const SETTINGS = define({
   AUTH_RATE_LIMIT: {
     group: 'Accounts',
     schema: wholeNumber(1, 1_000_000),
-    default: '10',
+    default: '5',
     description:
-      'Failed logins for one email address from one address in 15 minutes (ten times as many for all emails).',
+      'Failed logins in a row for one account from one address before a growing lock; ten times as many from all addresses, twenty times as many for all accounts from one address.',
   },
   ADMIN_EMAIL: {
     group: 'Accounts',

@@ -1,5 +1,6 @@
 import type { Sequelize } from 'sequelize';
 import { defineUserModel } from '../../modules/account/account.model.js';
+import { defineApiKeyModel } from '../../modules/api-key/api-key.model.js';
 import { defineAuditEntryModel } from '../../modules/audit/audit.model.js';
 import { defineCreditEntryModel } from '../../modules/credit/credit.model.js';
 import { defineDatasetModel } from '../../modules/dataset/dataset.model.js';
@@ -10,12 +11,17 @@ import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
 import { defineFileReservationModel } from '../../modules/stored-file/file-reservation.model.js';
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
+import { defineLoginAttemptModel } from '../../modules/session/login-attempt.model.js';
+import { defineSessionModel } from '../../modules/session/session.model.js';
 import { defineVideoModel } from '../../modules/video/video.model.js';
 
 /** Every table of the application; a test compares this list with what the migrations make. */
 export function defineModels(sequelize: Sequelize) {
   return {
     users: defineUserModel(sequelize),
+    sessions: defineSessionModel(sequelize),
+    apiKeys: defineApiKeyModel(sequelize),
+    loginAttempts: defineLoginAttemptModel(sequelize),
     auditEntries: defineAuditEntryModel(sequelize),
     creditEntries: defineCreditEntryModel(sequelize),
     datasets: defineDatasetModel(sequelize),

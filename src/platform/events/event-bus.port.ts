@@ -4,7 +4,10 @@ export const EVENT_CHANNEL = 'infernode_events';
 /** The one on which the ids of jobs travel whose owners want them stopped. */
 export const CANCEL_CHANNEL = 'infernode_cancellations';
 
-export const BUS_CHANNELS = [EVENT_CHANNEL, CANCEL_CHANNEL] as const;
+/** The one on which the ids of users travel whose sessions, keys or account have lost their access. */
+export const ACCESS_CHANNEL = 'infernode_access';
+
+export const BUS_CHANNELS = [EVENT_CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL] as const;
 export type BusChannel = (typeof BUS_CHANNELS)[number];
 
 /** Called with the id that travelled, or with null when any may have been missed (the connection had been away). */

@@ -24,6 +24,7 @@ describe('redact', () => {
   it('hides tokens and the passwords of addresses within texts', () => {
     const token = 'eyJhbGciOiJSUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl';
     expect(redact(`Bearer ${token} was refused`)).toBe(`Bearer ${HIDDEN} was refused`);
+    expect(redact(`ink_${'a'.repeat(43)} and inr_${'b'.repeat(65)}`)).toBe(`${HIDDEN} and ${HIDDEN}`);
     expect(redact('connect to postgres://me:hunter2@db/x failed')).toBe(
       `connect to postgres://me:${HIDDEN}@db/x failed`,
     );

@@ -2,10 +2,12 @@ const SECRET_KEY =
   /pass(word|phrase)?$|secret|token$|authorization|cookie|private.?key|api.?key|database_?url|redis_?url/i;
 
 /**
- * Both patterns are bounded, and longer text is cut before they see it: what a stranger sends is logged too, and must not
+ * The patterns are bounded, and longer text is cut before they see it: what a stranger sends is logged too, and must not
  * be able to keep the process busy.
  */
 const JWT = /\beyJ[\w-]{5,2000}\.[\w-]{1,4000}\.[\w-]{0,1000}/g;
+/** API keys and refresh tokens. */
+const OPAQUE_TOKEN = /\bin[kr]_[\w-]{20,200}/g;
 const URL_PASSWORD = /(\b\w{1,20}:\/\/[^\s:/@]{0,200}):[^\s/@]{1,500}@/g;
 const MAX_TEXT = 4096;
 const MAX_ITEMS = 50;
@@ -30,5 +32,5 @@ export function redactMember(key: string, value: unknown, depth = 0): unknown {
 
 function redactText(text: string): string {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…(${text.length} characters)` : text;
-  return short.replace(JWT, HIDDEN).replace(URL_PASSWORD, `$1:${HIDDEN}@`);
+  return short.replace(JWT, HIDDEN).replace(OPAQUE_TOKEN, HIDDEN).replace(URL_PASSWORD, `$1:${HIDDEN}@`);
 }
