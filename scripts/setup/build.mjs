@@ -13,15 +13,18 @@ const BUILD_INPUTS = [
 ];
 
 /**
- * A container image: built `dist`, dependencies installed to the end (npm writes its record last), no compiler. Whatever
- * its sources look like, there is nothing to do. An installation that was cut off is none of this.
+ * A container image: built `dist`, dependencies installed to the end (npm writes its record last), none of those that
+ * build. Whatever its sources look like, there is nothing to do. An installation that was cut off is none of this.
+ *
+ * Told by the compiler of the kernels: that of the sources is an optional companion of a package that is needed to run, so
+ * npm installs it even where development tools are left out.
  */
 export function runsFromFinishedBuild(root) {
   const has = (...parts) => existsSync(path.join(root, ...parts));
   const record = path.join(root, 'node_modules', '.package-lock.json');
-  if (!has('dist') || !existsSync(record) || has('node_modules', 'typescript', 'package.json')) return false;
+  if (!has('dist') || !existsSync(record) || has('node_modules', 'assemblyscript', 'package.json')) return false;
   const { packages = {} } = JSON.parse(readFileSync(record, 'utf8'));
-  return packages['node_modules/typescript'] === undefined && packages['node_modules/express'] !== undefined;
+  return packages['node_modules/assemblyscript'] === undefined && packages['node_modules/express'] !== undefined;
 }
 
 export function buildIsCurrent(root) {

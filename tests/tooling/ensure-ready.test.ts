@@ -87,8 +87,8 @@ describe('ensure-ready', () => {
   it('builds when sources change in content, not in time', async () => {
     // The compiler's presence is what tells a checkout from an image.
     await ensureReady();
-    await mkdir(at('node_modules/typescript'));
-    await writeFile(at('node_modules/typescript/package.json'), '{}');
+    await mkdir(at('node_modules/assemblyscript'));
+    await writeFile(at('node_modules/assemblyscript/package.json'), '{}');
     const builds = () => readFile(at('builds'), 'utf8');
 
     expect((await ensureReady(['--build'])).output).toMatch(/^Building … [\d.]+ s\n$/);
