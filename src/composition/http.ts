@@ -39,7 +39,7 @@ import type { Container } from './container.js';
 /** Every route with its handler, in the order of the docs. */
 export function createRoutes({ services, infrastructure, config }: Container): Route[] {
   const uploads = new UploadReceiver(infrastructure.store, config.settings.MAX_UPLOAD_BYTES);
-  const documents = { openapi: buildOpenApi(VERSION), docsPage: docsPage() };
+  const documents = { openapi: buildOpenApi(VERSION, config.settings.API_VERSION), docsPage: docsPage() };
   return [
     ...accountRoutes(new AccountController(services.accounts)),
     ...sessionRoutes(new SessionController(services.sessions)),

@@ -5,7 +5,7 @@ const actionSchema = z
   .string()
   .max(100)
   .regex(/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/, 'An action is an area and a verb, as in "credits.recharge".')
-  .meta({ example: 'credits.recharge' });
+  .meta({ description: 'Area and verb.', example: 'credits.recharge' });
 
 const auditEntrySchema = z.object({
   id: z.string().meta({ example: '17' }),

@@ -82,7 +82,8 @@ export const listDatasetsRoute = defineRoute({
       tags: z
         .union([z.string().transform((tag) => [tag]), z.array(z.string())])
         .pipe(z.array(tagSchema).max(50))
-        .optional(),
+        .optional()
+        .meta({ description: 'Only datasets that carry all of these.', example: ['traffic', 'urban'] }),
       ...pageQuery,
     }),
     body: z.strictObject({ tags: tagFilterSchema }),

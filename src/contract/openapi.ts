@@ -1,7 +1,8 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { exampleOf, problemExample } from './openapi-examples.js';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
-import { TAGS, type RouteDescriptor } from './route.contract.js';
+import { TAGS, type RouteDescriptor, type Tag } from './route.contract.js';
 import { ROUTES } from './routes.js';
 
 /** What any route of a kind can answer with, beside what it names itself. */
@@ -24,9 +25,44 @@ function commonProblems({ access, request, unlimited }: RouteDescriptor): Proble
   ];
 }
 
+const problemsOf = (route: RouteDescriptor): ProblemCode[] => [...route.problems, ...commonProblems(route)];
+
+/** What each chapter of the docs is about. */
+const TAG_DESCRIPTIONS: Record<Tag, string> = {
+  Accounts: 'Who you are: registration, tokens, keys.',
+  Credits: 'What things cost, what you have, and where it went.',
+  Datasets: 'Named collections of videos.',
+  Videos: 'What is in a dataset, and how it gets there.',
+  Inference: 'Jobs: submit, follow, end, and fetch results.',
+  Events: 'What happens to your jobs, as it happens; every way to listen reads one log without gaps.',
+  Webhooks: 'The same events, delivered to a server of yours.',
+  Administration: 'For administrators of the installation.',
+  Service: 'The server itself.',
+};
+
+/** On every answer, for short. */
+const RESPONSE_HEADERS = {
+  'X-Request-Id': 'Names the request in the logs; the client’s own where it sent one.',
+  'RateLimit-Policy': 'Requests that the caller may make (`q`) in a time (`w`, seconds).',
+  RateLimit: 'How many of those are left (`r`), and when all of them are back (`t`, seconds).',
+} as const;
+
+const PROBLEM_HEADERS: Partial<Record<number, Record<string, string>>> = {
+  401: { 'WWW-Authenticate': 'How to authenticate (RFC 6750).' },
+  429: { 'Retry-After': 'Seconds to wait.' },
+  503: { 'Retry-After': 'Seconds to wait.' },
+};
+
 /** The OpenAPI 3.1 document of every route. */
-export function buildOpenApi(version: string) {
+export function buildOpenApi(version: string, apiVersion = 'v1') {
   const registry = new OpenAPIRegistry();
+  for (const [name, description] of Object.entries(RESPONSE_HEADERS)) {
+    registry.registerComponent('headers', name, { description, schema: { type: 'string' } });
+  }
+  for (const code of new Set(ROUTES.flatMap(problemsOf))) {
+    const value = problemExample(code);
+    registry.registerComponent('examples', code, { summary: value.title, value });
+  }
   registry.registerComponent('securitySchemes', 'bearerAuth', {
     type: 'http',
     scheme: 'bearer',
@@ -35,7 +71,7 @@ export function buildOpenApi(version: string) {
       'needs the scope `read` for GET, `write` for the rest, `admin` for what is for administrators.',
   });
   for (const route of ROUTES) registry.registerPath(toPath(route));
-  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'InferNode',
@@ -43,21 +79,44 @@ export function buildOpenApi(version: string) {
       description:
         'Asynchronous ML inference: upload videos into datasets, submit jobs, follow them live on the WebSocket `/ws`, ' +
         'fetch results with their carbon footprint. Every error is `application/problem+json` (RFC 9457).',
+      contact: { name: 'Whoever runs this installation' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
-    tags: TAGS.filter((name) => ROUTES.some(({ tag }) => tag === name)).map((name) => ({ name })),
+    servers: [
+      { url: '/api', description: 'This server.' },
+      { url: `/api/${apiVersion}`, description: 'The same, by the version of the API.' },
+    ],
+    tags: TAGS.filter((name) => ROUTES.some(({ tag }) => tag === name)).map((name) => ({
+      name,
+      description: TAG_DESCRIPTIONS[name],
+    })),
   });
+  addBodyExamples(document);
+  return document;
+}
+
+type Document = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+/** After the fact: an example may follow references, which are known only in the whole document. */
+function addBodyExamples({ paths = {}, components }: Document): void {
+  for (const item of Object.values(paths)) {
+    for (const { requestBody } of Object.values(item) as { requestBody?: { content: object } }[]) {
+      const media = (
+        requestBody?.content as Record<string, { schema: object; example?: unknown } | undefined> | undefined
+      )?.['application/json'];
+      if (media !== undefined) media.example = exampleOf(media.schema, components?.schemas ?? {});
+    }
+  }
 }
 
 function toPath(route: RouteDescriptor): RouteConfig {
   return {
     operationId: route.operationId,
     method: route.method,
-    path: `/api${route.path}`,
+    path: route.path,
     tags: [route.tag],
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    description: route.description ?? route.success.answer.description,
     security: route.access === 'none' ? [] : [{ bearerAuth: [] }],
     request: toRequest(route),
     responses: {
@@ -99,12 +158,9 @@ function toRequest({ request, method }: RouteDescriptor): RouteConfig['request']
 }
 
 function toSuccess({ success: { answer } }: RouteDescriptor): RouteConfig['responses'][string] {
-  const headers = Object.entries(answer.headers ?? {}).map(
-    ([name, description]) => [name, { description, schema: { type: 'string' as const } }] as const,
-  );
   return {
     description: answer.description,
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    headers: { ...commonHeaders(), ...describedHeaders(answer.headers) },
     content:
       'schema' in answer
         ? { 'application/json': { schema: answer.schema } }
@@ -112,9 +168,17 @@ function toSuccess({ success: { answer } }: RouteDescriptor): RouteConfig['respo
   };
 }
 
+const commonHeaders = () =>
+  Object.fromEntries(Object.keys(RESPONSE_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+const describedHeaders = (headers: Record<string, string> = {}) =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
+  );
+
 function toProblems(route: RouteDescriptor): RouteConfig['responses'] {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set([...route.problems, ...commonProblems(route)])) {
+  for (const code of new Set(problemsOf(route))) {
     const { status } = PROBLEM_KINDS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -125,7 +189,16 @@ function toProblems(route: RouteDescriptor): RouteConfig['responses'] {
         status,
         {
           description: codes.map((code) => `\`${code}\`: ${PROBLEM_KINDS[code].title}`).join('; '),
-          content: { 'application/problem+json': { schema: problemSchema } },
+          headers: {
+            ...commonHeaders(),
+            ...describedHeaders(PROBLEM_HEADERS[status]),
+          },
+          content: {
+            'application/problem+json': {
+              schema: problemSchema,
+              examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+            },
+          },
         },
       ]),
   );

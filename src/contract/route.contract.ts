@@ -96,7 +96,7 @@ export type OtherStatus<D extends RouteDescriptor> = D['success'] extends {
   : never;
 
 export const idSchema = z.uuid().meta({ example: '550e8400-e29b-41d4-a716-446655440000' });
-export const idParams = z.object({ id: idSchema });
+export const idParams = z.object({ id: idSchema.meta({ description: 'Id of what the path names.' }) });
 export const timeSchema = z.iso.datetime().meta({ example: '2026-07-15T10:30:00.000Z' });
 export const messageSchema = z.string();
 
@@ -114,7 +114,8 @@ export const pageQuery = {
       'Use a whole number from 1 to 200.',
     )
     .pipe(z.int().min(1).max(200))
-    .default(200),
+    .default(200)
+    .meta({ description: 'Entries of a page, at most.' }),
   cursor: z.string().max(200).optional().meta({ description: '`nextCursor` of the page before.' }),
 };
 

@@ -27,17 +27,21 @@ export interface TestUser {
 /** Registers and logs in over the API, then sets the balance by a ledger entry; default: what the sign-up gave. */
 export async function buildUser(
   app: App,
-  { credits, email = `${randomUUID()}@example.com` }: { credits?: number; email?: string } = {},
+  {
+    credits,
+    email = `${randomUUID()}@example.com`,
+    password = PASSWORD,
+  }: { credits?: number; email?: string; password?: string } = {},
 ): Promise<TestUser> {
   const anonymous = app.client();
   const { status, body } = await anonymous.post<{ user: { id: string; credit: number } }>('/api/auth/register', {
     email,
-    password: PASSWORD,
+    password,
   });
   if (status !== 201) throw new Error(`Registration answered ${status}: ${JSON.stringify(body)}`);
   const { id, credit } = body.user;
   if (credits !== undefined && credits !== credit) await adjustCredits(app, id, credits - credit);
-  const login = await anonymous.post<{ token: string }>('/api/auth/login', { email, password: PASSWORD });
+  const login = await anonymous.post<{ token: string }>('/api/auth/login', { email, password });
   return { id, email, token: login.body.token, api: app.client(login.body.token) };
 }
 

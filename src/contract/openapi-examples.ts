@@ -1,0 +1,76 @@
+import { PROBLEM_KINDS, type Problem, type ProblemCode } from './problem.contract.js';
+
+/** The part of JSON Schema that examples are made from. */
+interface Schema {
+  $ref?: string;
+  example?: unknown;
+  default?: unknown;
+  const?: unknown;
+  enum?: readonly unknown[];
+  type?: string | readonly string[];
+  properties?: Record<string, Schema>;
+  required?: readonly string[];
+  items?: Schema;
+  anyOf?: readonly Schema[];
+  oneOf?: readonly Schema[];
+  allOf?: readonly Schema[];
+}
+
+export type Schemas = Readonly<Record<string, unknown>>;
+
+/**
+ * A body that can be sent as it stands, put together from the examples, defaults and choices of its fields. Fields that may
+ * be left out are, unless they have an example of their own. Undefined where a field that is needed has none.
+ */
+export function exampleOf(schema: object, schemas: Schemas): unknown {
+  const resolved = resolve(schema, schemas);
+  const fixed = [resolved.example, resolved.const, resolved.default, resolved.enum?.[0]].find(
+    (value) => value !== undefined,
+  );
+  if (fixed !== undefined) return fixed;
+  const [choice] = [...(resolved.anyOf ?? []), ...(resolved.oneOf ?? []), ...(resolved.allOf ?? [])];
+  if (choice !== undefined) return exampleOf(choice, schemas);
+  if (resolved.type === 'boolean') return false;
+  if (resolved.type === 'array') return arrayExample(resolved, schemas);
+  return resolved.type === 'object' ? objectExample(resolved, schemas) : undefined;
+}
+
+function arrayExample({ items }: Schema, schemas: Schemas): unknown {
+  const item = items === undefined ? undefined : exampleOf(items, schemas);
+  return item === undefined ? undefined : [item];
+}
+
+function objectExample({ properties = {}, required = [] }: Schema, schemas: Schemas): unknown {
+  const fields: [string, unknown][] = [];
+  for (const [name, schema] of Object.entries(properties)) {
+    const example = required.includes(name) ? exampleOf(schema, schemas) : resolve(schema, schemas).example;
+    if (example !== undefined) fields.push([name, example]);
+    else if (required.includes(name)) return undefined;
+  }
+  return Object.fromEntries(fields);
+}
+
+function resolve(schema: object, schemas: Schemas): Schema {
+  const { $ref } = schema as Schema;
+  if ($ref === undefined) return schema;
+  const name = $ref.slice('#/components/schemas/'.length);
+  return { ...(schemas[name] as Schema), ...schema };
+}
+
+/** What the answer looks like when this goes wrong. */
+export function problemExample(code: ProblemCode): Problem {
+  const { title, status, retryable } = PROBLEM_KINDS[code];
+  const errors = code === 'validation-failed' ? [{ path: 'name', message: 'A name cannot be empty.' }] : [];
+  return {
+    type: `urn:infernode:problem:${code}`,
+    title,
+    status,
+    detail: errors.length === 0 ? `${title}.` : 'name: A name cannot be empty.',
+    instance: '/api/dataset',
+    code,
+    retryable,
+    requestId: '8d3c6a1e-52d1-4a7e-9f1b-2f0f6a0c9b11',
+    errors,
+    ...(code === 'insufficient-credits' ? { required: 10, balance: 3 } : {}),
+  };
+}
