@@ -46,7 +46,7 @@ export function createRoutes({ services, infrastructure, config }: Container): R
     ...apiKeyRoutes(new ApiKeyController(services.apiKeys)),
     ...datasetRoutes(new DatasetController(services.datasets)),
     ...videoRoutes(new VideoController(services.videos, uploads)),
-    ...inferenceRoutes(new InferenceController(services.inference)),
+    ...inferenceRoutes(new InferenceController(services.inference, services.inferenceReading)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events)),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),

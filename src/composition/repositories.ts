@@ -6,6 +6,7 @@ import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
 import { LiveConnectionRepository } from '../modules/event/live-connection.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
+import { JobViewQueries } from '../modules/inference/job-view.queries.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
 import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
@@ -24,6 +25,7 @@ export function createRepositories(scope: DatabaseScope) {
     events: new EventRepository(scope),
     files: new StoredFileRepository(scope),
     jobs: new InferenceRepository(scope),
+    jobViews: new JobViewQueries(scope),
     liveConnections: new LiveConnectionRepository(scope),
     loginAttempts: new LoginAttemptRepository(scope),
     results: new ResultRepository(scope),

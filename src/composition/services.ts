@@ -4,6 +4,7 @@ import { ApiKeyService } from '../modules/api-key/api-key.service.js';
 import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
+import { InferenceReadingService } from '../modules/inference/inference-reading.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
@@ -82,11 +83,10 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const inference = new InferenceService({
     uow,
-    repositories,
-    store,
     capabilities: runner.describe(),
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
   });
+  const inferenceReading = new InferenceReadingService({ repositories, store });
   const execution = new InferenceExecutionService({
     uow,
     repositories,
@@ -128,6 +128,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     files,
     videos,
     inference,
+    inferenceReading,
     execution,
     recovery,
     sessions,

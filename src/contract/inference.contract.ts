@@ -12,7 +12,7 @@ const frameNumber = z.int().min(0).max(10_000_000);
 const focalLength = z.number().positive().max(1e6);
 const principalPoint = z.number().min(-1e6).max(1e6);
 
-const parametersSchema = z
+export const parametersSchema = z
   .strictObject({
     startFrame: frameNumber.meta({
       description: 'First processed frame of the current video, zero-based.',
@@ -99,7 +99,7 @@ export const submitInferenceRoute = defineRoute({
   problems: ['not-found', 'insufficient-credits', 'empty-dataset', 'policy-unavailable'],
 });
 
-const progressSchema = z.object({ processed: z.int(), total: z.int() });
+export const progressSchema = z.object({ processed: z.int(), total: z.int() });
 
 export const jobStatusRoute = defineRoute({
   operationId: 'getJobStatus',
@@ -118,6 +118,8 @@ export const jobStatusRoute = defineRoute({
         progress: progressSchema.nullable(),
         attempt: z.int().meta({ description: 'Attempts started so far.' }),
         errorMessage: z.string().nullable(),
+        cancel_requested_at: timeSchema.nullable(),
+        stopped_at: timeSchema.nullable(),
         created_at: timeSchema,
         started_at: timeSchema.nullable(),
         finished_at: timeSchema.nullable(),

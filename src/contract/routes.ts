@@ -17,6 +17,7 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from './inference.contract.js';
+import { getJobRoute, listJobsRoute } from './job.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -47,6 +48,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   deleteDatasetRoute,
   uploadVideoRoute,
   submitInferenceRoute,
+  listJobsRoute,
+  getJobRoute,
   jobStatusRoute,
   cancelJobRoute,
   jobResultRoute,

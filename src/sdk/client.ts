@@ -24,6 +24,7 @@ import {
   logoutRoute,
   refreshRoute,
 } from '../contract/session.contract.js';
+import { getJobRoute, listJobsRoute } from '../contract/job.contract.js';
 import { docsRoute, healthRoute, openapiRoute } from '../contract/service.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
@@ -141,6 +142,15 @@ export class Client {
 
   submitInference(body: BodyOf<typeof submitInferenceRoute>, options?: CallOptions) {
     return call(this.connection, submitInferenceRoute, { body }, options);
+  }
+
+  /** Newest first. */
+  listJobs(query: QueryOf<typeof listJobsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listJobsRoute, { query }, options);
+  }
+
+  getJob(id: string, options?: CallOptions) {
+    return call(this.connection, getJobRoute, { params: { id } }, options);
   }
 
   getJobStatus(id: string, options?: CallOptions) {

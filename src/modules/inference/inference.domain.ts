@@ -1,4 +1,5 @@
 import { JOB_STATUSES, type JobStatus } from '../../contract/inference.contract.js';
+import type { PageRequest } from '../../platform/page.js';
 import type { Intrinsics, RunParameters, RunProgress, RunUsage } from '../../runners/runner.port.js';
 import type { Video } from '../video/video.domain.js';
 
@@ -22,6 +23,22 @@ export interface Job {
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;
+  /** The job that this one repeats. */
+  retryOf: string | null;
+  carbonGrams: number | null;
+  energyWh: number | null;
+}
+
+/** Which jobs a list is to have; all conditions hold together. */
+export interface JobFilter extends PageRequest {
+  statuses: readonly JobStatus[];
+  datasetId: string | null;
+  /** Of the dataset. */
+  tag: string | null;
+  /** Inclusive. */
+  createdFrom: Date | null;
+  /** Exclusive. */
+  createdTo: Date | null;
 }
 
 /** A job in the hands of one worker. Only who holds the token may write to it. */

@@ -39,6 +39,7 @@ export interface JobModel extends Model<InferAttributes<JobModel>, InferCreation
   startedAt: CreationOptional<Date | null>;
   finishedAt: CreationOptional<Date | null>;
   updatedAt: CreationOptional<Date>;
+  retryOf: CreationOptional<string | null>;
 }
 
 export function defineJobModel(sequelize: Sequelize): ModelStatic<JobModel> {
@@ -70,6 +71,7 @@ export function defineJobModel(sequelize: Sequelize): ModelStatic<JobModel> {
       startedAt: { type: DataTypes.DATE },
       finishedAt: { type: DataTypes.DATE },
       updatedAt: { type: DataTypes.DATE },
+      retryOf: { type: DataTypes.UUID },
     },
     { tableName: 'inference_jobs' },
   );

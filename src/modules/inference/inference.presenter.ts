@@ -1,5 +1,58 @@
-import { resultSchema, type InferenceResult } from '../../contract/inference.contract.js';
+import { parametersSchema, resultSchema, type InferenceResult } from '../../contract/inference.contract.js';
 import type { Job } from './inference.domain.js';
+import type { JobView, Wait } from './job-view.domain.js';
+
+const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
+
+function presentMembers(job: Job) {
+  return {
+    id: job.id,
+    status: job.status,
+    progress: job.progress,
+    attempt: job.attempt,
+    priority: job.priority,
+    cost: job.cost,
+    error: job.errorCode === null ? null : { code: job.errorCode, message: job.errorMessage ?? '' },
+    retry_of: job.retryOf,
+    cancel_requested_at: isoTime(job.cancelRequestedAt),
+    stopped_at: isoTime(job.stoppedAt),
+    created_at: job.createdAt.toISOString(),
+    started_at: isoTime(job.startedAt),
+    finished_at: isoTime(job.finishedAt),
+  };
+}
+
+export function presentListedJob(job: Job) {
+  const videos = { goal_video_id: job.goalVideoId, current_video_id: job.currentVideoId };
+  return { ...presentMembers(job), dataset_id: job.datasetId, ...videos };
+}
+
+export function presentJob(view: JobView) {
+  const { job, wait } = view;
+  return {
+    ...presentMembers(job),
+    dataset: view.dataset,
+    goal_video: view.goalVideo,
+    current_video: view.currentVideo,
+    parameters: inOrder(parametersSchema.shape, job.parameters),
+    settlement: view.settlement,
+    attempts: view.attempts.map(({ startedAt, finishedAt, ...attempt }) => ({
+      ...attempt,
+      started_at: startedAt.toISOString(),
+      finished_at: isoTime(finishedAt),
+    })),
+    retried_by: view.retriedBy,
+    wait: wait === null ? null : presentWait(wait),
+    carbon_footprint: job.carbonGrams,
+    energy_wh: job.energyWh,
+  };
+}
+
+function presentWait(wait: Wait) {
+  return wait.reason === 'queued'
+    ? { reason: wait.reason, ahead: wait.ahead, until: null }
+    : { reason: wait.reason, ahead: null, until: wait.until.toISOString() };
+}
 
 export function presentJobStatus(job: Job) {
   return {
@@ -7,9 +60,11 @@ export function presentJobStatus(job: Job) {
     progress: job.progress,
     attempt: job.attempt,
     errorMessage: job.errorMessage,
+    cancel_requested_at: isoTime(job.cancelRequestedAt),
+    stopped_at: isoTime(job.stoppedAt),
     created_at: job.createdAt.toISOString(),
-    started_at: job.startedAt?.toISOString() ?? null,
-    finished_at: job.finishedAt?.toISOString() ?? null,
+    started_at: isoTime(job.startedAt),
+    finished_at: isoTime(job.finishedAt),
   };
 }
 
@@ -17,14 +72,15 @@ export function presentCancellation(job: Job) {
   return {
     id: job.id,
     status: job.status,
-    cancel_requested_at: job.cancelRequestedAt?.toISOString() ?? null,
-    stopped_at: job.stoppedAt?.toISOString() ?? null,
+    cancel_requested_at: isoTime(job.cancelRequestedAt),
+    stopped_at: isoTime(job.stoppedAt),
   };
 }
 
-const RESULT_KEYS = Object.keys(resultSchema.shape) as (keyof InferenceResult)[];
+export const presentResult = (result: InferenceResult): InferenceResult => inOrder(resultSchema.shape, result);
 
 /** In the order of the contract; PostgreSQL's jsonb keeps an order of its own. */
-export function presentResult(result: InferenceResult): InferenceResult {
-  return Object.fromEntries(RESULT_KEYS.map((key) => [key, result[key]])) as InferenceResult;
+function inOrder<T extends object>(contract: Readonly<Record<keyof T, unknown>>, value: T): T {
+  const keys = Object.keys(contract) as (keyof T)[];
+  return Object.fromEntries(keys.map((key) => [key, value[key]])) as T;
 }

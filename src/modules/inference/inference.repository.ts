@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, notFound } from '../../platform/app-error.js';
+import { cutPage, decodeCursor, NUMBER_KEY, UUID_KEY, type Page } from '../../platform/page.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
+import { toJob } from './inference.mapping.js';
+import { JobListDao, type JobPlace } from './job-list.dao.js';
 import {
   isFinal,
+  type JobFilter,
   type AttemptOutcome,
   type Claim,
   type ExpiredClaim,
@@ -43,10 +47,12 @@ const CANCELLED: JobFailure = { code: 'cancelled', message: 'Cancelled by its ow
 /** Jobs and their attempts. Every verb says its guard; null or false means that somebody else was faster. */
 export class InferenceRepository {
   private readonly jobs: JobDao;
+  private readonly lists: JobListDao;
   private readonly attempts: AttemptDao;
 
   constructor(scope: DatabaseScope) {
     this.jobs = new JobDao(scope);
+    this.lists = new JobListDao(scope);
     this.attempts = new AttemptDao(scope);
   }
 
@@ -59,6 +65,18 @@ export class InferenceRepository {
     const row = await this.jobs.findOwned(userId, id);
     if (row === null) throw notFound('job');
     return toJob(row);
+  }
+
+  /** Newest first. */
+  async list(userId: string, { limit, cursor, ...filter }: JobFilter): Promise<Page<Job>> {
+    const after = cursor === undefined ? null : toPlace(decodeCursor(cursor, [NUMBER_KEY, UUID_KEY]));
+    const rows = await this.lists.page({ ...filter, userId, after, limit: limit + 1 });
+    return cutPage(
+      rows,
+      limit,
+      ({ place }) => [place.createdAt, place.id],
+      ({ row }) => toJob(row),
+    );
   }
 
   /** Takes a due PENDING job and opens its next attempt. */
@@ -161,26 +179,4 @@ export class InferenceRepository {
 
 const toErrorFields = ({ code, message }: JobFailure) => ({ errorCode: code, errorMessage: message });
 
-function toJob(row: JobRow): Job {
-  const { progressProcessed: processed, progressTotal: total } = row;
-  return {
-    id: row.id,
-    userId: row.userId,
-    datasetId: row.datasetId,
-    goalVideoId: row.goalVideoId,
-    currentVideoId: row.currentVideoId,
-    status: row.status,
-    parameters: row.parameters,
-    priority: row.priority,
-    cost: row.cost,
-    attempt: row.attempt,
-    progress: processed === null || total === null ? null : { processed, total },
-    errorCode: row.errorCode,
-    errorMessage: row.errorMessage,
-    cancelRequestedAt: row.cancelRequestedAt,
-    stoppedAt: row.stoppedAt,
-    createdAt: row.createdAt,
-    startedAt: row.startedAt,
-    finishedAt: row.finishedAt,
-  };
-}
+const toPlace = ([createdAt, id]: string[]): JobPlace => ({ createdAt, id });

@@ -5,11 +5,14 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from '../../contract/inference.contract.js';
+import { getJobRoute, listJobsRoute } from '../../contract/job.contract.js';
 import { route, type Route } from '../../http/route-table.js';
 import type { InferenceController } from './inference.controller.js';
 
 export const inferenceRoutes = (controller: InferenceController): Route[] => [
   route(submitInferenceRoute, controller.submit),
+  route(listJobsRoute, controller.list),
+  route(getJobRoute, controller.get),
   route(jobStatusRoute, controller.status),
   route(cancelJobRoute, controller.cancel),
   route(jobResultRoute, controller.result),

@@ -1,7 +1,5 @@
-import type { InferenceResult } from '../../contract/inference.contract.js';
 import { AppError, invalidField } from '../../platform/app-error.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
-import { ObjectMissingError, type ObjectStore } from '../../platform/storage/object-store.port.js';
 import type {
   Detector,
   Intrinsics,
@@ -14,14 +12,11 @@ import { priceOfFrames } from '../credit/credit.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
-import type { StoredResult } from '../result/result.domain.js';
-import type { ResultRepository } from '../result/result.repository.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import {
   DEFAULT_DISTANCE,
   DEFAULT_INTRINSICS,
-  isFinal,
   pairVideos,
   processedFrames,
   type Job,
@@ -36,14 +31,11 @@ interface Repositories {
   datasets: DatasetRepository;
   events: EventRepository;
   jobs: InferenceRepository;
-  results: ResultRepository;
   videos: VideoRepository;
 }
 
 interface Deps {
   uow: UnitOfWork<Repositories>;
-  repositories: Repositories;
-  store: ObjectStore;
   /** What the runners of this installation can do. */
   capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
   framesPerCredit: number;
@@ -131,42 +123,6 @@ export class InferenceService {
       const job = await scope.repositories.jobs.requestCancel(userId, id);
       return job.status === 'ABORTED' ? settleEnd(scope, job) : job;
     });
-  }
-
-  /** @throws AppError not-found */
-  status(userId: string, id: string): Promise<Job> {
-    return this.deps.repositories.jobs.getOwned(userId, id);
-  }
-
-  /** @throws AppError not-found, result-not-ready, job-without-result */
-  async result(userId: string, id: string): Promise<InferenceResult> {
-    return (await this.storedResult(userId, id)).payload;
-  }
-
-  /** @throws AppError not-found, result-not-ready, job-without-result */
-  async archive(userId: string, id: string) {
-    const { archive } = await this.storedResult(userId, id);
-    try {
-      return { ...(await this.deps.store.read(archive.key)), sha256: archive.sha256 };
-    } catch (error) {
-      if (!(error instanceof ObjectMissingError)) throw error;
-      throw new AppError('internal-error', 'The archive of this result is missing from the storage.', { cause: error });
-    }
-  }
-
-  private async storedResult(userId: string, id: string): Promise<StoredResult> {
-    const job = await this.deps.repositories.jobs.getOwned(userId, id);
-    if (!isFinal(job.status)) {
-      throw new AppError('result-not-ready', `The job is ${job.status}; its result comes with COMPLETED.`);
-    }
-    const result = await this.deps.repositories.results.ofJob(id);
-    if (result === null) {
-      throw new AppError(
-        'job-without-result',
-        `The job is ${job.status}: ${job.errorMessage ?? 'there is no result.'}`,
-      );
-    }
-    return result;
   }
 
   private completeParameters(given: Submission['parameters']): RunParameters {

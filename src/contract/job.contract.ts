@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { JOB_STATUSES, parametersSchema, progressSchema } from './inference.contract.js';
+import {
+  defineRoute,
+  idParams,
+  idSchema,
+  nextCursorSchema,
+  pageQuery,
+  timeSchema,
+  visibleText,
+} from './route.contract.js';
+
+const statusSchema = z.enum(JOB_STATUSES);
+
+/** A point in time with its zone; becomes a date. */
+const momentSchema = z.iso
+  .datetime({ offset: true, error: 'Use a time with its zone, for example 2026-07-15T10:30:00Z.' })
+  .transform((text) => new Date(text));
+
+const errorSchema = z.object({
+  code: z.string().meta({ example: 'runner-crashed' }),
+  message: z.string(),
+});
+
+const jobMembers = {
+  id: idSchema,
+  status: statusSchema,
+  progress: progressSchema.nullable(),
+  attempt: z.int().meta({ description: 'Attempts started so far.' }),
+  priority: z.int(),
+  cost: z.int().meta({ description: 'Credits held for it, taken on COMPLETED, given back otherwise.' }),
+  error: errorSchema.nullable().meta({
+    description: 'Why it FAILED or was ABORTED; while it waits, what the attempt before came to.',
+  }),
+  retry_of: idSchema.nullable().meta({ description: 'The job that this one repeats.' }),
+  cancel_requested_at: timeSchema.nullable(),
+  stopped_at: timeSchema.nullable().meta({ description: 'When its runner had really stopped.' }),
+  created_at: timeSchema,
+  started_at: timeSchema.nullable().meta({ description: 'Start of the first attempt.' }),
+  finished_at: timeSchema.nullable(),
+};
+
+export const listedJobSchema = z
+  .object({ ...jobMembers, dataset_id: idSchema, goal_video_id: idSchema, current_video_id: idSchema })
+  .meta({ id: 'ListedJob' });
+
+export const listJobsRoute = defineRoute({
+  operationId: 'listJobs',
+  method: 'get',
+  path: '/inference',
+  access: 'user',
+  tag: 'Inference',
+  summary: "List the caller's jobs",
+  description: 'Newest first. Filters hold together: a job has to fit all of them. Jobs of deleted datasets stay.',
+  request: {
+    query: z.strictObject({
+      status: z
+        .union([statusSchema.transform((status) => [status]), z.array(statusSchema)])
+        .transform((statuses) => [...new Set(statuses)])
+        .optional()
+        .meta({ description: 'One of several: `?status=PENDING&status=RUNNING`.' }),
+      dataset: idSchema.optional(),
+      tag: visibleText('A tag', 64).optional().meta({ description: 'Jobs on datasets that carry this tag.' }),
+      created_from: momentSchema.optional().meta({ description: 'Created at this time or later.' }),
+      created_to: momentSchema.optional().meta({ description: 'Created before this time.' }),
+      ...pageQuery,
+    }),
+  },
+  success: {
+    status: 200,
+    answer: {
+      description: 'A page of jobs.',
+      schema: z.object({ jobs: z.array(listedJobSchema), nextCursor: nextCursorSchema }),
+    },
+  },
+  problems: [],
+});
+
+const attemptSchema = z.object({
+  number: z.int(),
+  outcome: z
+    .enum(['COMPLETED', 'FAILED', 'LOST', 'RELEASED', 'ABORTED'])
+    .nullable()
+    .meta({
+      description:
+        'Null while it goes on. LOST: its worker fell silent. RELEASED: its worker shut down and gave the job back; ' +
+        'that does not count.',
+    }),
+  error: errorSchema.nullable(),
+  started_at: timeSchema,
+  finished_at: timeSchema.nullable(),
+});
+
+const videoOfJobSchema = z.object({ id: idSchema, name: z.string() });
+
+const waitSchema = z.object({
+  reason: z.enum(['queued', 'between-attempts']).meta({
+    description: '`queued`: a worker has to become free. `between-attempts`: the pause after a failed attempt.',
+  }),
+  ahead: z.int().nullable().meta({
+    description: 'Jobs of everybody that come first: at most 1000, which means 1000 or more. Null between attempts.',
+  }),
+  until: timeSchema.nullable().meta({ description: 'End of the pause between attempts.' }),
+});
+
+export const jobSchema = z
+  .object({
+    ...jobMembers,
+    dataset: z.object({ id: idSchema, name: z.string(), deleted: z.boolean() }),
+    goal_video: videoOfJobSchema,
+    current_video: videoOfJobSchema,
+    parameters: parametersSchema,
+    settlement: z.enum(['free', 'held', 'captured', 'released', 'refunded']).meta({
+      description: 'What became of `cost`.',
+    }),
+    attempts: z.array(attemptSchema),
+    retried_by: z.array(idSchema).meta({ description: 'Jobs that repeat this one.' }),
+    wait: waitSchema.nullable().meta({ description: 'Why it is still PENDING; null otherwise.' }),
+    carbon_footprint: z.number().nullable().meta({ description: 'Grams CO2e.' }),
+    energy_wh: z.number().nullable(),
+  })
+  .meta({ id: 'Job' });
+
+export const getJobRoute = defineRoute({
+  operationId: 'getJob',
+  method: 'get',
+  path: '/inference/{id}',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get everything about a job but its result',
+  request: { params: idParams },
+  success: { status: 200, answer: { description: 'The job.', schema: z.object({ job: jobSchema }) } },
+  problems: ['not-found'],
+});

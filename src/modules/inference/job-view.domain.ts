@@ -1,0 +1,27 @@
+import type { AttemptOutcome, Job } from './inference.domain.js';
+
+export interface AttemptView {
+  number: number;
+  outcome: AttemptOutcome | null;
+  error: { code: string; message: string } | null;
+  startedAt: Date;
+  finishedAt: Date | null;
+}
+
+/** What became of the credits of a job. */
+export type Settlement = 'free' | 'held' | 'captured' | 'released' | 'refunded';
+
+/** Why a job is still PENDING. */
+export type Wait = { reason: 'queued'; ahead: number } | { reason: 'between-attempts'; until: Date };
+
+/** A job with all that is known around it, as of one moment. */
+export interface JobView {
+  job: Job;
+  dataset: { id: string; name: string; deleted: boolean };
+  goalVideo: { id: string; name: string };
+  currentVideo: { id: string; name: string };
+  attempts: AttemptView[];
+  retriedBy: string[];
+  settlement: Settlement;
+  wait: Wait | null;
+}

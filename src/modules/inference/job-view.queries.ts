@@ -1,0 +1,100 @@
+import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { AttemptOutcome, Job } from './inference.domain.js';
+import type { JobView, Settlement, Wait } from './job-view.domain.js';
+import type { JobRow } from './inference.dao.js';
+import type { JobModel } from './inference.model.js';
+import { toJob } from './inference.mapping.js';
+
+/** More than this nobody waits to the end of counting. */
+const MOST_AHEAD = 1000;
+
+interface Surroundings {
+  dataset_name: string;
+  dataset_deleted: boolean;
+  goal_name: string;
+  current_name: string;
+  attempts: {
+    number: number;
+    outcome: AttemptOutcome | null;
+    code: string | null;
+    message: string | null;
+    started_at: string;
+    finished_at: string | null;
+  }[];
+  retried_by: string[];
+  bookings: string[];
+  ahead: number | null;
+}
+
+/** Reads for people: everything about one job in one statement, so that its parts fit each other. */
+export class JobViewQueries {
+  constructor(private readonly scope: DatabaseScope) {}
+
+  async findOwned(userId: string, id: string): Promise<JobView | null> {
+    const [model] = await this.scope.sequelize.query<JobModel>(VIEW, {
+      bind: [userId, id, MOST_AHEAD],
+      model: this.scope.models.jobs,
+      mapToModel: true,
+      transaction: this.scope.transaction,
+    });
+    return model === undefined ? null : toView(model.get({ plain: true }) as JobRow & Surroundings);
+  }
+}
+
+/** Each half of the jobs ahead is a walk along the index of what is due, from its start and for a bounded way. */
+const VIEW = `
+SELECT job.*, dataset.name AS dataset_name, dataset.deleted_at IS NOT NULL AS dataset_deleted,
+  goal.name AS goal_name, current.name AS current_name,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object(
+     'number', number, 'outcome', outcome, 'code', error_code, 'message', error_message,
+     'started_at', started_at, 'finished_at', finished_at) ORDER BY number), '[]')
+   FROM inference_attempts WHERE job_id = job.id) AS attempts,
+  ARRAY(SELECT id FROM inference_jobs WHERE retry_of = job.id ORDER BY created_at, id) AS retried_by,
+  ARRAY(SELECT kind FROM credit_entries WHERE kind IN ('inference-capture', 'inference-release', 'refund')
+          AND reference_id = job.id) AS bookings,
+  CASE WHEN job.status = 'PENDING' AND job.available_at <= now() THEN least($3,
+    (SELECT count(*) FROM (
+       SELECT 1 FROM inference_jobs
+       WHERE status = 'PENDING' AND priority > job.priority AND available_at <= now() LIMIT $3) AS urgent) +
+    (SELECT count(*) FROM (
+       SELECT 1 FROM inference_jobs
+       WHERE status = 'PENDING' AND priority = job.priority AND available_at < job.available_at LIMIT $3) AS earlier)
+  )::int END AS ahead
+FROM inference_jobs AS job
+JOIN datasets AS dataset ON dataset.id = job.dataset_id
+JOIN videos AS goal ON goal.id = job.goal_video_id
+JOIN videos AS current ON current.id = job.current_video_id
+WHERE job.user_id = $1 AND job.id = $2`;
+
+function toView(row: JobRow & Surroundings): JobView {
+  const job = toJob(row);
+  return {
+    job,
+    dataset: { id: row.datasetId, name: row.dataset_name, deleted: row.dataset_deleted },
+    goalVideo: { id: row.goalVideoId, name: row.goal_name },
+    currentVideo: { id: row.currentVideoId, name: row.current_name },
+    attempts: row.attempts.map((attempt) => ({
+      number: attempt.number,
+      outcome: attempt.outcome,
+      error: attempt.code === null ? null : { code: attempt.code, message: attempt.message ?? '' },
+      startedAt: new Date(attempt.started_at),
+      finishedAt: attempt.finished_at === null ? null : new Date(attempt.finished_at),
+    })),
+    retriedBy: row.retried_by,
+    settlement: settlementOf(job, row.bookings),
+    wait: waitOf(row),
+  };
+}
+
+function settlementOf({ cost }: Job, bookings: readonly string[]): Settlement {
+  if (cost === 0) return 'free';
+  if (bookings.includes('refund')) return 'refunded';
+  if (bookings.includes('inference-release')) return 'released';
+  return bookings.includes('inference-capture') ? 'captured' : 'held';
+}
+
+function waitOf(row: JobRow & Surroundings): Wait | null {
+  if (row.status !== 'PENDING') return null;
+  if (row.ahead === null) return { reason: 'between-attempts', until: row.availableAt };
+  return { reason: 'queued', ahead: row.ahead };
+}
