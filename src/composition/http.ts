@@ -73,6 +73,7 @@ export function createHttpApp(container: Container): Express {
       authenticator,
     }),
     cors: corsPolicy(settings.CORS_ORIGINS ?? []),
+    idempotency: container.services.idempotency,
     apiVersion: settings.API_VERSION,
     trustProxyHops: settings.TRUST_PROXY_HOPS,
     logger: container.logger,

@@ -5,6 +5,7 @@ import { CreditRepository } from '../modules/credit/credit.repository.js';
 import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
 import { LiveConnectionRepository } from '../modules/event/live-connection.repository.js';
+import { IdempotencyRepository } from '../modules/idempotency/idempotency.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { JobViewQueries } from '../modules/inference/job-view.queries.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
@@ -24,6 +25,7 @@ export function createRepositories(scope: DatabaseScope) {
     datasets: new DatasetRepository(scope),
     events: new EventRepository(scope),
     files: new StoredFileRepository(scope),
+    idempotency: new IdempotencyRepository(scope),
     jobs: new InferenceRepository(scope),
     jobViews: new JobViewQueries(scope),
     liveConnections: new LiveConnectionRepository(scope),

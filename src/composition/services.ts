@@ -5,6 +5,7 @@ import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
 import { InferenceReadingService } from '../modules/inference/inference-reading.service.js';
+import { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
@@ -23,6 +24,7 @@ import type { Logger } from '../platform/logging/logger.js';
 import { Permits } from '../platform/permits.js';
 import type { Runner } from '../runners/runner.port.js';
 import type { Infrastructure } from './infrastructure.js';
+import { createRepositories } from './repositories.js';
 
 interface Parts {
   config: Config;
@@ -67,8 +69,13 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   const authentication = new AuthenticationService({ repositories, tokens, logger });
   const apiKeys = new ApiKeyService({ uow, repositories });
   const audit = new AuditService({ repositories });
-  const datasets = new DatasetService({ repositories });
   const files = new StoredFileService({ store, repositories, logger });
+  const idempotency = new IdempotencyService({
+    repositories,
+    createRepositories,
+    retentionSeconds: settings.IDEMPOTENCY_RETENTION,
+  });
+  const datasets = new DatasetService({ uow, repositories });
   const videos = new VideoService({
     uow,
     repositories,
@@ -135,6 +142,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     sweep,
     serviceInfo,
     events,
+    idempotency,
   };
 }
 

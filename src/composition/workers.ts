@@ -36,6 +36,11 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.sessions.removeDead(),
       },
       {
+        name: 'forget old idempotency keys',
+        everyMs: SWEEP_EVERY_MS,
+        run: () => services.idempotency.forgetOld(),
+      },
+      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {

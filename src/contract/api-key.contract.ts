@@ -35,6 +35,7 @@ export const createApiKeyRoute = defineRoute({
   operationId: 'createApiKey',
   method: 'post',
   path: '/user/api-keys',
+  idempotency: { without: 'The answer holds the key itself, a secret that is not kept; a key too many is deleted.' },
   access: 'session',
   tag: 'Accounts',
   summary: 'Create an API key',

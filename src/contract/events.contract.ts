@@ -118,6 +118,7 @@ export const websocketTestRoute = defineRoute({
   operationId: 'sendTestNotification',
   method: 'post',
   path: '/websocket/test',
+  idempotency: { without: 'A second test notification costs nothing and replaces nothing.' },
   access: 'user',
   tag: 'Events',
   summary: 'Send yourself a test notification',

@@ -2,11 +2,11 @@ import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteaso
 import { z } from 'zod';
 import { exampleOf, problemExample } from './openapi-examples.js';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
-import { TAGS, type RouteDescriptor, type Tag } from './route.contract.js';
+import { IDEMPOTENCY_KEY, TAGS, type RouteDescriptor, type Tag } from './route.contract.js';
 import { ROUTES } from './routes.js';
 
 /** What any route of a kind can answer with, beside what it names itself. */
-function commonProblems({ access, request, unlimited }: RouteDescriptor): ProblemCode[] {
+function commonProblems({ access, request, unlimited, idempotency }: RouteDescriptor): ProblemCode[] {
   return [
     ...(access === 'none' ? [] : (['authentication-required', 'invalid-token', 'insufficient-scope'] as const)),
     ...(access === 'session' ? (['session-required'] as const) : []),
@@ -20,6 +20,7 @@ function commonProblems({ access, request, unlimited }: RouteDescriptor): Proble
     'uri-too-long',
     'headers-too-large',
     'validation-failed',
+    ...(idempotency === 'key' ? (['idempotency-key-in-use', 'idempotency-key-reused'] as const) : []),
     'internal-error',
     'service-unavailable',
   ];
@@ -129,11 +130,25 @@ function toPath(route: RouteDescriptor): RouteConfig {
   };
 }
 
-function toRequest({ request, method }: RouteDescriptor): RouteConfig['request'] {
+const keyHeader = z.object({
+  [IDEMPOTENCY_KEY]: z
+    .string()
+    .regex(/^[!-~]{1,255}$/)
+    .optional()
+    .meta({
+      description:
+        'Chosen by the client, new for each intention. Sent again with the same request, it gets the same answer ' +
+        '(with `Idempotency-Replayed: true`) and nothing happens twice. An answer that refuses leaves the key free.',
+      example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
+    }),
+});
+
+function toRequest({ request, method, idempotency }: RouteDescriptor): RouteConfig['request'] {
+  const headers = idempotency === 'key' ? keyHeader.extend(request?.headers?.shape ?? {}) : request?.headers;
   return {
     ...(request?.params === undefined ? {} : { params: request.params }),
     ...(request?.query === undefined ? {} : { query: request.query }),
-    ...(request?.headers === undefined ? {} : { headers: request.headers }),
+    ...(headers === undefined ? {} : { headers }),
     // A body of a GET is taken (and described in words), but no browser can send one from the docs.
     ...(request?.body === undefined || method === 'get'
       ? {}
@@ -157,10 +172,15 @@ function toRequest({ request, method }: RouteDescriptor): RouteConfig['request']
   };
 }
 
-function toSuccess({ success: { answer } }: RouteDescriptor): RouteConfig['responses'][string] {
+const REPLAYED = { 'Idempotency-Replayed': '`true` for an answer that was given before.' };
+
+function toSuccess({ success: { answer }, idempotency }: RouteDescriptor): RouteConfig['responses'][string] {
   return {
     description: answer.description,
-    headers: { ...commonHeaders(), ...describedHeaders(answer.headers) },
+    headers: {
+      ...commonHeaders(),
+      ...describedHeaders({ ...answer.headers, ...(idempotency === 'key' ? REPLAYED : {}) }),
+    },
     content:
       'schema' in answer
         ? { 'application/json': { schema: answer.schema } }

@@ -42,10 +42,30 @@ export type RouteAnswer =
   | { description: string; schema: z.ZodType; headers?: Record<string, string> }
   | { description: string; contentType: 'application/zip' | 'text/html'; headers?: Record<string, string> };
 
+/**
+ * What becomes of a request that arrives twice. `key`: with the same Idempotency-Key it has its effect once, and the
+ * handler acts through `once.run`. Otherwise the reason why no key is needed or none can be taken.
+ */
+export type Idempotency = 'key' | { without: string };
+
+export const IDEMPOTENCY_KEY = 'Idempotency-Key';
+
+export type RouteDescriptor = AnyRoute & (PostRoute | OtherRoute);
+
+interface PostRoute {
+  method: 'post';
+  /** Each POST says it: this is where a double click or a repetition after a lost answer would cost twice. */
+  idempotency: Idempotency;
+}
+
+interface OtherRoute {
+  method: 'get' | 'put' | 'delete';
+  idempotency?: undefined;
+}
+
 /** One endpoint as the outside sees it: the router, the docs, the SDK and the tests all read this. */
-export interface RouteDescriptor {
+interface AnyRoute {
   operationId: string;
-  method: 'get' | 'post' | 'put' | 'delete';
   /** Below `/api`, parameters in braces: `/dataset/{id}`. */
   path: `/${string}`;
   access: Access;

@@ -3,6 +3,7 @@ import express, { Router, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import type { RouteDescriptor } from '../contract/route.contract.js';
+import type { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Authenticator } from './authenticate.js';
 import { checkRequest } from './check-request.js';
@@ -19,6 +20,7 @@ interface Options {
   authenticator: Authenticator;
   limits: TrafficLimits;
   cors: CorsPolicy;
+  idempotency: IdempotencyService;
   apiVersion: string;
   trustProxyHops: number;
   logger: Logger;

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineRoute } from '../contract/route.contract.js';
 import { silentLogger } from '../../tests/support/silent-logger.js';
+import type { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import { Authenticator } from './authenticate.js';
 import { corsPolicy } from './cors-policy.js';
 import { mountRoutes } from './mount-routes.js';
@@ -12,6 +13,8 @@ import { problemHandler } from './problem-handler.js';
 import { route, type Route } from './route-table.js';
 import { trafficLimits } from './traffic-limits.js';
 
+/** Routes without a key ask for none of it. */
+const idempotency = {} as IdempotencyService;
 const nobody = new Authenticator(() => Promise.reject(new Error('Nobody is expected here.')));
 
 let server: Server | undefined;
@@ -23,7 +26,7 @@ afterEach(() => {
 async function serve(...routes: Route[]): Promise<string> {
   const app = express();
   const limits = trafficLimits({ perAddress: 0, perUser: 0, authenticator: nobody });
-  app.use(mountRoutes(routes, { authenticator: nobody, limits, cors: corsPolicy([]), before: new Map() }));
+  app.use(mountRoutes(routes, { authenticator: nobody, idempotency, limits, cors: corsPolicy([]), before: new Map() }));
   app.use(problemHandler(silentLogger));
   server = createServer(app);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));

@@ -6,6 +6,9 @@ import type { Authenticator } from './authenticate.js';
 import { clientSignal } from './client-signal.js';
 import type { CorsPolicy } from './cors-policy.js';
 import { fieldErrors, validationFailed } from './field-errors.js';
+import type { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
+import { AnsweredBefore } from '../platform/once.js';
+import { RequestOnce, sendRecorded } from './idempotency.js';
 import { readJson } from './read-json.js';
 import { ANSWERED, type Route } from './route-table.js';
 import type { TrafficLimits } from './traffic-limits.js';
@@ -14,6 +17,7 @@ interface Options {
   authenticator: Authenticator;
   limits: TrafficLimits;
   cors: CorsPolicy;
+  idempotency: IdempotencyService;
   /** Runs before everything else of a route, e.g. a rate limit. */
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
 }
@@ -32,7 +36,7 @@ export function mountRoutes(routes: readonly Route[], options: Options): Router 
       ...admission(descriptor, options),
       ...(options.before.get(descriptor) ?? []),
       ...parseBody,
-      (request: Request, response: Response) => serve(current, request, response, options.authenticator),
+      (request: Request, response: Response) => serve(current, request, response, options),
     );
   }
   for (const [path, known] of methods) {
@@ -54,11 +58,28 @@ function admission(
 
 export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
-async function serve(route: Route, request: Request, response: Response, authenticator: Authenticator): Promise<void> {
-  const { descriptor } = route;
+async function serve(
+  { descriptor, handler }: Route,
+  request: Request,
+  response: Response,
+  { authenticator, idempotency }: Options,
+): Promise<void> {
   const input = parseInput(descriptor, request);
   const principal = authenticator.principalOf(request);
-  const answer = await route.handler(input, { principal, signal: clientSignal(request, response), request, response });
+  const once =
+    descriptor.idempotency === 'key' && principal !== null
+      ? new RequestOnce({ descriptor, request, userId: principal.userId, input, service: idempotency })
+      : null;
+  const scope = { principal, signal: clientSignal(request, response), request, response, once };
+  let answer: Awaited<ReturnType<typeof handler>>;
+  try {
+    answer = await handler(input, scope);
+  } catch (error) {
+    if (!(error instanceof AnsweredBefore)) throw error;
+    sendRecorded(response, error.answer);
+    return;
+  }
+  once?.requireRun();
   if (answer === ANSWERED) return;
   response
     .status(answer.status ?? descriptor.success.status)

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import type { OtherStatus, RouteDescriptor, RouteInput, RouteOutput } from '../contract/route.contract.js';
 import type { Principal } from '../modules/account/account.domain.js';
+import type { OnceScope } from './idempotency.js';
 
 /** What a handler knows of the request beyond its validated input. */
 export interface RequestScope {
@@ -17,7 +18,8 @@ export interface AuthenticatedScope extends RequestScope {
   principal: Principal;
 }
 
-type ScopeOf<D extends RouteDescriptor> = D['access'] extends 'none' ? RequestScope : AuthenticatedScope;
+type ScopeOf<D extends RouteDescriptor> = (D['access'] extends 'none' ? RequestScope : AuthenticatedScope) &
+  (D extends { idempotency: 'key' } ? { once: OnceScope<RouteOutput<D>, OtherStatus<D>> } : unknown);
 
 export interface Answer<Body, Status extends number = number> {
   /** Left out: the usual one of the route. */
@@ -37,7 +39,7 @@ export type RouteHandler<D extends RouteDescriptor> = (
 
 type UntypedHandler = (
   input: { params: unknown; query: unknown; headers: unknown; body: unknown },
-  scope: RequestScope,
+  scope: RequestScope & { once: OnceScope<unknown, number> | null },
 ) => Promise<typeof ANSWERED | Answer<unknown>>;
 
 /** A row of a router's table, its types checked where it was made. */
@@ -47,5 +49,5 @@ export interface Route {
 }
 
 export function route<const D extends RouteDescriptor>(descriptor: D, handler: RouteHandler<D>): Route {
-  return { descriptor, handler: handler as UntypedHandler };
+  return { descriptor, handler: handler as unknown as UntypedHandler };
 }

@@ -9,6 +9,8 @@ export interface LogContext {
 }
 
 interface Context extends LogContext {
+  /** That the request came with: for the ledger. */
+  idempotencyKey?: string;
   /** The client's network address: for the audit log only, ordinary log lines do without it. */
   address?: string;
 }
@@ -20,13 +22,17 @@ export function runInContext<T>(context: Context, work: () => T): T {
 }
 
 /** Adds to the context that is running, e.g. the user once the token is known. */
-export function extendContext(context: LogContext): void {
+export function extendContext(context: Context): void {
   Object.assign(storage.getStore() ?? {}, context);
 }
 
 export function currentContext(): LogContext {
-  const { address: _address, ...context } = storage.getStore() ?? {};
+  const { address: _address, idempotencyKey: _key, ...context } = storage.getStore() ?? {};
   return context;
+}
+
+export function currentIdempotencyKey(): string | null {
+  return storage.getStore()?.idempotencyKey ?? null;
 }
 
 /** Where what is done now was asked for; nulls outside requests. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
-import type { RouteDescriptor } from '../contract/route.contract.js';
+import { IDEMPOTENCY_KEY, type RouteDescriptor } from '../contract/route.contract.js';
 import { ApiError, UnexpectedAnswerError } from './api-error.js';
 import { exchange, type OutgoingBody } from './exchange.js';
 import { openMultipart, type UploadFile } from './multipart.js';
@@ -12,6 +12,8 @@ export interface Connection {
 }
 
 export interface CallOptions {
+  /** For routes that take one: the same call with the same key, however often it is made, has its effect once. */
+  idempotencyKey?: string;
   signal?: AbortSignal;
   /** Longest silence on the connection, in milliseconds. Default: one minute, for uploads 6 hours: the server decodes the whole video before it answers. */
   timeoutMs?: number;
@@ -79,13 +81,17 @@ async function send(
   { baseUrl, token }: Connection,
   route: RouteDescriptor,
   parts: RequestParts,
-  { signal, timeoutMs = TIMEOUT_MS }: CallOptions,
+  { signal, timeoutMs = TIMEOUT_MS, idempotencyKey }: CallOptions,
   body: OutgoingBody | undefined,
 ): Promise<IncomingMessage> {
   const answer = await exchange({
     method: route.method.toUpperCase(),
     url: addressOf(baseUrl, route, parts),
-    headers: { ...headerLines(parts), ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
+    headers: {
+      ...headerLines(parts),
+      ...(idempotencyKey === undefined ? {} : { [IDEMPOTENCY_KEY]: idempotencyKey }),
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    },
     body,
     signal,
     timeoutMs,

@@ -83,6 +83,28 @@ describe('the routes of the API', () => {
     },
   );
 
+  it('says of every POST what becomes of a request that arrives twice', async () => {
+    interface Operation {
+      parameters?: { name: string; in: string }[];
+      responses: Record<string, { headers?: Record<string, unknown> }>;
+    }
+    const { body } = await app.client().get<{ paths: Record<string, Record<string, Operation>> }>('/api/openapi.json');
+    for (const route of ROUTES) {
+      const { parameters = [], responses } = body.paths[`/api${route.path}`][route.method];
+      const takesKey = route.idempotency === 'key';
+      expect(
+        parameters.some((parameter) => parameter.in === 'header' && parameter.name === 'Idempotency-Key'),
+        nameOf(route),
+      ).toBe(takesKey);
+      expect(responses[route.success.status].headers?.['Idempotency-Replayed'] !== undefined).toBe(takesKey);
+      // Keys belong to users.
+      if (takesKey) expect(route.access, nameOf(route)).not.toBe('none');
+      if (route.method === 'post' && route.idempotency !== 'key') {
+        expect(route.idempotency.without.length, nameOf(route)).toBeGreaterThan(20);
+      }
+    }
+  });
+
   it('answers unknown addresses with a problem', async () => {
     for (const path of ['/api/nothing', '/nothing', '/api/v2/health', '/api/Health', '/api/dataset/a/b/c']) {
       const answer = await app.client().get(path);

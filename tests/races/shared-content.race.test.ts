@@ -8,6 +8,7 @@ import { VideoArchiveService } from '../../src/modules/video/video-archive.servi
 import { VideoService } from '../../src/modules/video/video.service.js';
 import type { AppError } from '../../src/platform/app-error.js';
 import { Permits } from '../../src/platform/permits.js';
+import { withoutKey } from '../../src/platform/once.js';
 import { startApp, type App } from '../support/app.js';
 import { buildDataset, buildUser, SMALL_VIDEO } from '../support/build.js';
 import { expectLedgersToBalance } from '../support/ledger.js';
@@ -59,7 +60,7 @@ describe('identical content', () => {
       maxBytes: 1_000_000,
     });
     const upload = { userId, datasetId, name: randomUUID(), type: 'video', content } as const;
-    const [video] = await videoServiceOf(on).add(upload, never());
+    const [video] = await videoServiceOf(on).add(upload, withoutKey(), never());
     return video;
   }
 

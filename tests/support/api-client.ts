@@ -56,8 +56,8 @@ export class ApiClient {
     return this.request<Body>('GET', pathname, options);
   }
 
-  post<Body = AnyBody>(pathname: string, json?: unknown) {
-    return this.request<Body>('POST', pathname, { json });
+  post<Body = AnyBody>(pathname: string, json?: unknown, headers: Record<string, string> = {}) {
+    return this.request<Body>('POST', pathname, { json, headers });
   }
 
   put<Body = AnyBody>(pathname: string, json?: unknown) {
@@ -74,13 +74,14 @@ export class ApiClient {
     file: string | Uint8Array<ArrayBuffer>,
     name = 'a video',
     type?: 'video' | 'zip',
+    headers: Record<string, string> = {},
   ) {
     const bytes = typeof file === 'string' ? await readFile(file) : file;
     const form = new FormData();
     form.set('name', name);
     if (type !== undefined) form.set('type', type);
     form.set('content', new Blob([bytes]), typeof file === 'string' ? path.basename(file) : 'file.bin');
-    return this.request<Body>('POST', `/api/dataset/${datasetId}/videos`, { body: form });
+    return this.request<Body>('POST', `/api/dataset/${datasetId}/videos`, { body: form, headers });
   }
 
   async credits(): Promise<number> {

@@ -22,6 +22,8 @@ export interface CreditEntryModel extends Model<
   referenceId: string | null;
   reason: string;
   actorId: string | null;
+  /** Of the request that caused it. */
+  idempotencyKey: string | null;
   createdAt: CreationOptional<Date>;
 }
 
@@ -38,6 +40,7 @@ export function defineCreditEntryModel(sequelize: Sequelize): ModelStatic<Credit
       referenceId: { type: DataTypes.UUID },
       reason: { type: DataTypes.TEXT, allowNull: false },
       actorId: { type: DataTypes.UUID },
+      idempotencyKey: { type: DataTypes.TEXT },
       createdAt: { type: DataTypes.DATE },
     },
     { tableName: 'credit_entries' },

@@ -1,3 +1,4 @@
+import { currentIdempotencyKey } from '../../platform/context.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import { UserDao } from '../account/account.dao.js';
 import { CreditEntryDao } from './credit.dao.js';
@@ -41,6 +42,7 @@ export class CreditRepository {
       referenceId: entry.reference?.id ?? null,
       reason: entry.reason,
       actorId: entry.actorId,
+      idempotencyKey: currentIdempotencyKey(),
     });
     return balance;
   }

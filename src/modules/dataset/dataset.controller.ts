@@ -8,15 +8,17 @@ import type {
 import type { RouteHandler } from '../../http/route-table.js';
 import { presentVideo } from '../video/video.presenter.js';
 import { presentDataset, presentListedDataset } from './dataset.presenter.js';
+import type { Dataset } from './dataset.domain.js';
 import type { DatasetService } from './dataset.service.js';
 
 export class DatasetController {
   constructor(private readonly datasets: DatasetService) {}
 
-  readonly create: RouteHandler<typeof createDatasetRoute> = async ({ body }, { principal }) => {
-    const dataset = await this.datasets.create(principal.userId, { name: body.name, tags: body.tags ?? [] });
-    return { body: { message: 'Dataset created successfully', dataset: presentDataset(dataset) } };
-  };
+  readonly create: RouteHandler<typeof createDatasetRoute> = ({ body }, { principal, once }) =>
+    once.run(
+      (once) => this.datasets.create(principal.userId, { name: body.name, tags: body.tags ?? [] }, once),
+      (dataset: Dataset) => ({ body: { message: 'Dataset created successfully', dataset: presentDataset(dataset) } }),
+    );
 
   readonly list: RouteHandler<typeof listDatasetsRoute> = async ({ query, body }, { principal }) => {
     const tags = [...(query.tags ?? []), ...(body.tags ?? [])];

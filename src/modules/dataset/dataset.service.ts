@@ -1,18 +1,27 @@
+import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { Once } from '../../platform/once.js';
 import type { Page } from '../../platform/page.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { Dataset, DatasetFilter } from './dataset.domain.js';
 import type { DatasetRepository } from './dataset.repository.js';
 
+interface Repositories {
+  datasets: DatasetRepository;
+  videos: VideoRepository;
+}
+
 interface Deps {
-  repositories: { datasets: DatasetRepository; videos: VideoRepository };
+  uow: UnitOfWork<Repositories>;
+  repositories: Repositories;
 }
 
 export class DatasetService {
   constructor(private readonly deps: Deps) {}
 
-  create(userId: string, fields: { name: string; tags: string[] }): Promise<Dataset> {
-    return this.deps.repositories.datasets.create(userId, fields);
+  /** @throws AppError name-taken */
+  create(userId: string, fields: { name: string; tags: string[] }, once: Once<Dataset>): Promise<Dataset> {
+    return this.deps.uow.run(({ repositories }) => repositories.datasets.create(userId, fields), { once });
   }
 
   list(userId: string, filter: DatasetFilter): Promise<Page<Dataset>> {

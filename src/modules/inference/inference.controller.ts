@@ -8,6 +8,7 @@ import type {
 } from '../../contract/inference.contract.js';
 import type { getJobRoute, listJobsRoute } from '../../contract/job.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
+import type { Job } from './inference.domain.js';
 import {
   presentCancellation,
   presentJob,
@@ -25,13 +26,14 @@ export class InferenceController {
     private readonly reading: InferenceReadingService,
   ) {}
 
-  readonly submit: RouteHandler<typeof submitInferenceRoute> = async ({ body }, { principal }) => {
-    const jobs = await this.inference.submit({ ...body, userId: principal.userId });
-    return {
-      body: { jobId: jobs.map((job) => job.id) },
-      headers: { Location: `/api/inference/status/${jobs[0].id}` },
-    };
-  };
+  readonly submit: RouteHandler<typeof submitInferenceRoute> = ({ body }, { principal, once }) =>
+    once.run(
+      (once) => this.inference.submit({ ...body, userId: principal.userId }, once),
+      (jobs: Job[]) => ({
+        body: { jobId: jobs.map((job) => job.id) },
+        headers: { Location: `/api/inference/status/${jobs[0].id}` },
+      }),
+    );
 
   readonly list: RouteHandler<typeof listJobsRoute> = async ({ query }, { principal }) => {
     const page = await this.reading.list(principal.userId, {

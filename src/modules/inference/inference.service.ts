@@ -1,5 +1,6 @@
 import { AppError, invalidField } from '../../platform/app-error.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { Once } from '../../platform/once.js';
 import type {
   Detector,
   Intrinsics,
@@ -68,49 +69,53 @@ export class InferenceService {
    * Creates one job per pair of videos, all paid, or none.
    * @throws AppError not-found, empty-dataset, validation-failed, policy-unavailable, insufficient-credits
    */
-  async submit(submission: Submission): Promise<Job[]> {
+  async submit(submission: Submission, once: Once<Job[]>): Promise<Job[]> {
     const { userId, datasetId } = submission;
     const parameters = this.completeParameters(submission.parameters);
     const cost = priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
 
-    return this.deps.uow.run(async ({ repositories, ring }) => {
-      await repositories.datasets.hold(userId, datasetId);
-      const videos = selectRange(await repositories.videos.listOf(datasetId), submission.range);
-      const pairs = pairVideos(videos);
-      pairs.forEach((pair) => checkFrames(pair, parameters));
-      await repositories.credits.requireBalance(userId, cost * pairs.length);
+    return this.deps.uow.run(
+      async ({ repositories, ring }) => {
+        await repositories.datasets.hold(userId, datasetId);
+        const videos = selectRange(await repositories.videos.listOf(datasetId), submission.range);
+        const pairs = pairVideos(videos);
+        pairs.forEach((pair) => checkFrames(pair, parameters));
+        await repositories.credits.requireBalance(userId, cost * pairs.length);
 
-      const jobs: Job[] = [];
-      for (const { goal, current } of pairs) {
-        const job = await repositories.jobs.create({
+        const jobs: Job[] = [];
+        for (const { goal, current } of pairs) {
+          const job = await repositories.jobs.create({
+            userId,
+            datasetId,
+            goalVideoId: goal.id,
+            currentVideoId: current.id,
+            parameters,
+            priority: submission.priority,
+            cost,
+          });
+          jobs.push(job);
+        }
+        // What locks the user's row comes last: every event of this user waits for it.
+        for (const job of cost > 0 ? jobs : []) {
+          await repositories.credits.book({
+            userId,
+            kind: 'inference-hold',
+            amount: -cost,
+            reference: { type: 'job', id: job.id },
+            reason: `Inference on ${processedFrames(parameters)} frames`,
+            actorId: userId,
+          });
+        }
+        await repositories.events.append(
           userId,
-          datasetId,
-          goalVideoId: goal.id,
-          currentVideoId: current.id,
-          parameters,
-          priority: submission.priority,
-          cost,
-        });
-        jobs.push(job);
-      }
-      // What locks the user's row comes last: every event of this user waits for it.
-      for (const job of cost > 0 ? jobs : []) {
-        await repositories.credits.book({
-          userId,
-          kind: 'inference-hold',
-          amount: -cost,
-          reference: { type: 'job', id: job.id },
-          reason: `Inference on ${processedFrames(parameters)} frames`,
-          actorId: userId,
-        });
-      }
-      await repositories.events.append(
-        userId,
-        jobs.map((job) => statusEvent(job)),
-      );
-      for (const job of jobs) ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
-      return jobs;
-    });
+          jobs.map((job) => statusEvent(job)),
+        );
+        for (const job of jobs)
+          ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
+        return jobs;
+      },
+      { once },
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 import { uploadVideoFields, type uploadVideoRoute } from '../../contract/dataset.contract.js';
 import type { UploadReceiver } from '../../http/receive-upload.js';
 import type { RouteHandler } from '../../http/route-table.js';
+import type { Video } from './video.domain.js';
 import { presentAddedVideo, presentVideo } from './video.presenter.js';
 import type { VideoService } from './video.service.js';
 
@@ -12,25 +13,29 @@ export class VideoController {
 
   readonly upload: RouteHandler<typeof uploadVideoRoute> = async (
     { params },
-    { principal, request, response, signal },
+    { principal, request, response, signal, once },
   ) => {
     const { userId } = principal;
-    await this.videos.checkUpload(userId, params.id);
+    // A repetition is answered from memory, also when the first one took the last credit.
+    if (!(await once.isAnswered())) await this.videos.checkUpload(userId, params.id);
     const { fields, content } = await this.uploads.receive(request, response, {
       fields: uploadVideoFields,
       fileField: 'content',
       signal,
     });
     const { name, type } = fields;
-    const videos = await this.videos.add({ userId, datasetId: params.id, name, type, content }, signal);
-    return {
-      body: {
-        message: `${name} - video added`,
-        id: videos[0].id,
-        costDeducted: videos.reduce((sum, { cost }) => sum + cost, 0),
-        video: presentVideo(videos[0]),
-        videos: videos.map(presentAddedVideo),
-      },
-    };
+    return once.run(
+      (once) => this.videos.add({ userId, datasetId: params.id, name, type, content }, once, signal),
+      (videos: Video[]) => ({
+        body: {
+          message: `${name} - video added`,
+          id: videos[0].id,
+          costDeducted: videos.reduce((sum, { cost }) => sum + cost, 0),
+          video: presentVideo(videos[0]),
+          videos: videos.map(presentAddedVideo),
+        },
+      }),
+      { fields, sha256: content.sha256 },
+    );
   };
 }

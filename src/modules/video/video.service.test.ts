@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
 import { AppError } from '../../platform/app-error.js';
+import { withoutKey } from '../../platform/once.js';
 import { Permits } from '../../platform/permits.js';
 import { LocalObjectStore } from '../../platform/storage/local.store.js';
 import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
@@ -52,7 +53,7 @@ describe('VideoService.add', () => {
       signal: new AbortController().signal,
       maxBytes: 10,
     });
-    return service.add({ userId: 'u', datasetId: 'd', name: 'n', type: 'video', content }, signal);
+    return service.add({ userId: 'u', datasetId: 'd', name: 'n', type: 'video', content }, withoutKey(), signal);
   }
 
   async function storedVideos(): Promise<number> {

@@ -8,6 +8,7 @@ import {
   type VideoDecoder,
   type VideoInfo,
 } from '../../platform/media/video-decoder.port.js';
+import { AnsweredBefore, type Once } from '../../platform/once.js';
 import type { Permits } from '../../platform/permits.js';
 import type { StagedObject } from '../../platform/storage/object-store.port.js';
 import type { UploadType } from '../../contract/dataset.contract.js';
@@ -92,7 +93,8 @@ export class VideoService {
    * @throws AppError unsupported-video, corrupt-video, insufficient-credits, not-found; for an archive also
    *   unsupported-archive, corrupt-archive, archive-refused
    */
-  async add(upload: NewUpload, signal: AbortSignal): Promise<Video[]> {
+  async add(upload: NewUpload, once: Once<Video[]>, signal: AbortSignal): Promise<Video[]> {
+    await this.recall(upload.content, once);
     const examined = await this.examine(upload, signal);
     const names = videoNames(upload.name, examined.length);
     const videos: PaidVideo[] = [];
@@ -107,42 +109,59 @@ export class VideoService {
       await this.letGo(examined, videos);
       throw error;
     }
-    return this.book(upload, videos);
+    return this.book(upload, videos, once);
   }
 
-  private async book({ userId, datasetId, alongside }: NewUpload, videos: readonly PaidVideo[]): Promise<Video[]> {
+  /** A repetition is spared the examination. */
+  private async recall(content: StagedObject, once: Once<Video[]>): Promise<void> {
     try {
-      return await this.deps.uow.run(async ({ repositories }) => {
-        await repositories.datasets.hold(userId, datasetId);
-        await repositories.credits.requireBalance(
-          userId,
-          videos.reduce((sum, { cost }) => sum + cost, 0),
-        );
-        const added: Video[] = [];
-        for (const { info, content, id, name, cost, file } of videos) {
-          const { storageKey } = file;
-          const { bytes: sizeBytes, sha256 } = content;
-          added.push(
-            await repositories.videos.add({ ...info, id, datasetId, name, storageKey, sizeBytes, sha256, cost }),
-          );
-          await repositories.files.claim(file);
-          if (cost === 0) continue;
-          await repositories.credits.book({
+      await once.recall();
+    } catch (error) {
+      await this.deps.files.discard(content);
+      throw error;
+    }
+  }
+
+  private async book(
+    { userId, datasetId, alongside }: NewUpload,
+    videos: readonly PaidVideo[],
+    once: Once<Video[]>,
+  ): Promise<Video[]> {
+    try {
+      return await this.deps.uow.run(
+        async ({ repositories }) => {
+          await repositories.datasets.hold(userId, datasetId);
+          await repositories.credits.requireBalance(
             userId,
-            kind: 'upload',
-            amount: -cost,
-            reference: { type: 'video', id },
-            reason: `Upload of ${info.frameCount} frames`,
-            actorId: userId,
-          });
-        }
-        await alongside?.(repositories, added);
-        return added;
-      });
+            videos.reduce((sum, { cost }) => sum + cost, 0),
+          );
+          const added: Video[] = [];
+          for (const { info, content, id, name, cost, file } of videos) {
+            const { storageKey } = file;
+            const { bytes: sizeBytes, sha256 } = content;
+            added.push(
+              await repositories.videos.add({ ...info, id, datasetId, name, storageKey, sizeBytes, sha256, cost }),
+            );
+            await repositories.files.claim(file);
+            if (cost === 0) continue;
+            await repositories.credits.book({
+              userId,
+              kind: 'upload',
+              amount: -cost,
+              reference: { type: 'video', id },
+              reason: `Upload of ${info.frameCount} frames`,
+              actorId: userId,
+            });
+          }
+          await alongside?.(repositories, added);
+          return added;
+        },
+        { once },
+      );
     } catch (error) {
       // It may have been committed without our hearing of it, unless it was refused: then the reservations run out by
       // themselves, and the rows decide whether the files stay.
-      if (error instanceof AppError) await this.letGo([], videos);
+      if (error instanceof AppError || error instanceof AnsweredBefore) await this.letGo([], videos);
       throw error;
     }
   }

@@ -122,6 +122,12 @@ export const SETTINGS = define({
     default: '6000',
     description: 'Requests per minute of one user, per process; 0: any number.',
   },
+  IDEMPOTENCY_RETENTION: {
+    group: 'Server',
+    schema: duration,
+    default: '24h',
+    description: 'How long the answer to a request with an Idempotency-Key is kept at least.',
+  },
   JWT_EXPIRATION: {
     group: 'Accounts',
     schema: duration,

@@ -6,6 +6,7 @@ import { defineCreditEntryModel } from '../../modules/credit/credit.model.js';
 import { defineDatasetModel } from '../../modules/dataset/dataset.model.js';
 import { defineEventModel } from '../../modules/event/event.model.js';
 import { defineLiveConnectionModel } from '../../modules/event/live-connection.model.js';
+import { defineIdempotencyKeyModel } from '../../modules/idempotency/idempotency.model.js';
 import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
@@ -31,6 +32,7 @@ export function defineModels(sequelize: Sequelize) {
     jobs: defineJobModel(sequelize),
     attempts: defineAttemptModel(sequelize),
     results: defineResultModel(sequelize),
+    idempotencyKeys: defineIdempotencyKeyModel(sequelize),
     events: defineEventModel(sequelize),
     liveConnections: defineLiveConnectionModel(sequelize),
   };

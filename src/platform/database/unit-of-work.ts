@@ -1,4 +1,5 @@
 import type { Sequelize, Transaction as SequelizeTransaction } from 'sequelize';
+import type { Once } from '../once.js';
 import type { Doorbell, DoorbellRinger } from '../queue/doorbell.port.js';
 import { mayRunAgain } from './database-errors.js';
 import type { Models } from './model-registry.js';
@@ -20,7 +21,9 @@ interface Deps<Repositories> {
   ringer: DoorbellRinger;
 }
 
-export interface TransactionOptions {
+export interface TransactionOptions<T = unknown> {
+  /** Of the request that this transaction serves: has the effect once, however often the request arrives. */
+  once?: Once<T> | undefined;
   /** Longest wait for one lock; then the transaction fails with SQLSTATE 55P03. */
   lockTimeoutMs?: number;
 }
@@ -35,7 +38,7 @@ export class UnitOfWork<Repositories> {
    */
   async run<T>(
     work: (transaction: Transaction<Repositories>) => Promise<T>,
-    options: TransactionOptions = {},
+    options: TransactionOptions<T> = {},
   ): Promise<T> {
     for (let run = 1; ; run++) {
       try {
@@ -48,7 +51,7 @@ export class UnitOfWork<Repositories> {
 
   private async runOnce<T>(
     work: (transaction: Transaction<Repositories>) => Promise<T>,
-    { lockTimeoutMs }: TransactionOptions,
+    { lockTimeoutMs, once }: TransactionOptions<T>,
   ): Promise<T> {
     const { sequelize, models, createRepositories, ringer } = this.deps;
     const bells: Doorbell[] = [];
@@ -56,8 +59,9 @@ export class UnitOfWork<Repositories> {
       if (lockTimeoutMs !== undefined) {
         await sequelize.query(`SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`, { transaction });
       }
-      const repositories = createRepositories({ sequelize, models, transaction });
-      const value = await work({ repositories, ring: (bell) => bells.push(bell) });
+      const scope = { sequelize, models, transaction };
+      const act = (): Promise<T> => work({ repositories: createRepositories(scope), ring: (bell) => bells.push(bell) });
+      const value = await (once === undefined ? act() : once.within(scope, act));
       if (bells.length > 0) await ringer.ringInside(connectionOf(transaction), bells);
       return value;
     });
