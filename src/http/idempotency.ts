@@ -5,29 +5,13 @@ import type { IdempotencyService } from '../modules/idempotency/idempotency.serv
 import { invalidField } from '../platform/app-error.js';
 import { extendContext } from '../platform/context.js';
 import { withoutKey, type Once, type RecordedAnswer } from '../platform/once.js';
-import type { Answer } from './route-table.js';
+import type { Answer, OnceScope } from './route-table.js';
 
 const REPLAYED = 'Idempotency-Replayed';
 
 /** Visible ASCII; the quotes of a structured field (draft-ietf-httpapi-idempotency-key-header) may be left out. */
 const KEY = /^[!-~]{1,255}$/;
 const QUOTED = /^"((?:[^"\\]|\\["\\])*)"$/;
-
-/** How a handler of a route with `idempotency: 'key'` has its effect. */
-export interface OnceScope<Body, Status extends number> {
-  /** True when the key has been answered: checks that come before the body must not refuse a repetition. */
-  isAnswered(): Promise<boolean>;
-  /**
-   * @param act has to hand what it is given to the transaction of the effect: `uow.run(work, { once })`
-   * @param present makes the answer, also the one that is kept: pure, as it is called in the transaction
-   * @param content of a form that only the handler has read: its fields and the digest of its file
-   */
-  run<Result>(
-    act: (once: Once<Result>) => Promise<Result>,
-    present: (result: Result) => Answer<Body, Status>,
-    content?: object,
-  ): Promise<Answer<Body, Status>>;
-}
 
 interface KeyedRoute {
   descriptor: RouteDescriptor;

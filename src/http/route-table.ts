@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { OtherStatus, RouteDescriptor, RouteInput, RouteOutput } from '../contract/route.contract.js';
 import type { Principal } from '../modules/account/account.domain.js';
-import type { OnceScope } from './idempotency.js';
+import type { Once } from '../platform/once.js';
 
 /** What a handler knows of the request beyond its validated input. */
 export interface RequestScope {
@@ -26,6 +26,22 @@ export interface Answer<Body, Status extends number = number> {
   status?: Status;
   body: Body;
   headers?: Readonly<Record<string, string>>;
+}
+
+/** How a handler of a route with `idempotency: 'key'` has its effect. */
+export interface OnceScope<Body, Status extends number> {
+  /** True when the key has been answered: checks that come before the body must not refuse a repetition. */
+  isAnswered(): Promise<boolean>;
+  /**
+   * @param act has to hand what it is given to the transaction of the effect: `uow.run(work, { once })`
+   * @param present makes the answer, also the one that is kept: pure, as it is called in the transaction
+   * @param content of a form that only the handler has read: its fields and the digest of its file
+   */
+  run<Result>(
+    act: (once: Once<Result>) => Promise<Result>,
+    present: (result: Result) => Answer<Body, Status>,
+    content?: object,
+  ): Promise<Answer<Body, Status>>;
 }
 
 /** Answered already, by writing to the response. */
