@@ -33,11 +33,13 @@ import { videoRoutes } from '../modules/video/video.router.js';
 import { Permits } from '../platform/permits.js';
 import { VERSION } from '../platform/version.js';
 import { AccessWatch } from '../realtime/access-watch.js';
+import { EventStreams } from '../realtime/event-streams.js';
 import { WebSocketGateway } from '../realtime/gateway.js';
 import type { Container } from './container.js';
 
 /** Every route with its handler, in the order of the docs. */
-export function createRoutes({ services, infrastructure, config }: Container): Route[] {
+export function createRoutes(container: Container, access: AccessWatch): Route[] {
+  const { services, infrastructure, config } = container;
   const uploads = new UploadReceiver(infrastructure.store, config.settings.MAX_UPLOAD_BYTES);
   const documents = { openapi: buildOpenApi(VERSION, config.settings.API_VERSION), docsPage: docsPage() };
   return [
@@ -48,13 +50,13 @@ export function createRoutes({ services, infrastructure, config }: Container): R
     ...videoRoutes(new VideoController(services.videos, uploads)),
     ...inferenceRoutes(new InferenceController(services.inference, services.inferenceReading)),
     ...auditRoutes(new AuditController(services.audit)),
-    ...eventRoutes(new EventController(services.events)),
+    ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),
   ];
 }
 
 /** The HTTP application, not listening. */
-export function createHttpApp(container: Container): Express {
+export function createHttpApp(container: Container, access: AccessWatch): Express {
   const { settings } = container.config;
   const turn = takeTurns(new Permits(Math.max(1, os.availableParallelism() - 1)));
   const before = new Map<RouteDescriptor, RequestHandler[]>([
@@ -64,7 +66,7 @@ export function createHttpApp(container: Container): Express {
   ]);
   const authenticator = new Authenticator((token) => container.services.authentication.authenticate(token));
   return createApp({
-    routes: createRoutes(container),
+    routes: createRoutes(container, access),
     before,
     authenticator,
     limits: trafficLimits({
@@ -100,6 +102,20 @@ export function createGateway(
     events: infrastructure.repositories.events,
     connections: infrastructure.repositories.liveConnections,
     bus: infrastructure.bus,
+    maxPerUser: config.settings.EVENT_STREAMS_PER_USER,
+    logger,
+  });
+}
+
+function createEventStreams(
+  { config, infrastructure, lifecycle, logger }: Container,
+  access: AccessWatch,
+): EventStreams {
+  return new EventStreams({
+    bus: infrastructure.bus,
+    watch: (principal, onEnd) => access.watch(principal, onEnd),
+    maxPerUser: config.settings.EVENT_STREAMS_PER_USER,
+    shutdown: lifecycle.signal,
     logger,
   });
 }

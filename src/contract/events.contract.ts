@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { JOB_STATUSES, resultSchema } from './inference.contract.js';
-import { defineRoute, idSchema, messageSchema, timeSchema, visibleText } from './route.contract.js';
+import {
+  defineRoute,
+  idParams,
+  idSchema,
+  messageSchema,
+  pageQuery,
+  timeSchema,
+  visibleText,
+} from './route.contract.js';
 
 /** What the event log holds about a job: one entry per transition, and progress while it runs. */
 export const jobEventDataSchema = z.object({
@@ -55,6 +63,8 @@ export type EventEntry = z.infer<typeof eventSchema>;
 
 const notification = { type: z.literal('notification') };
 
+const RESYNC_REASONS = ['too-slow', 'gone'] as const;
+
 export const clientMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('authenticate'),
@@ -79,8 +89,16 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
     z.object({ ...notification, ...entryOf('INFERENCE_STATUS_UPDATE') }),
     z.object({ ...notification, ...entryOf('TEST_NOTIFICATION') }),
   ]),
-  /** The client fell behind: reconnect with the last sequence seen. */
-  z.object({ type: z.literal('resync'), lastSeq: sequenceSchema, timestamp: timeSchema }),
+  /**
+   * The server closes after it; reconnect with this `lastSeq`. `too-slow`: nothing is lost, it is the last that was sent.
+   * `gone`: the events up to it are no longer kept.
+   */
+  z.object({
+    type: z.literal('resync'),
+    reason: z.enum(RESYNC_REASONS),
+    lastSeq: sequenceSchema,
+    timestamp: timeSchema,
+  }),
   z.object({ type: z.literal('error'), code: z.string(), message: z.string(), timestamp: timeSchema }),
 ]);
 
@@ -89,6 +107,81 @@ export type ServerMessage = z.infer<typeof serverMessageSchema>;
 export type Notification = Extract<ServerMessage, { type: 'notification' }>;
 /** A notification about a job. */
 export type JobNotification = Extract<Notification, { event: 'INFERENCE_STATUS_UPDATE' }>;
+
+/** A position as it stands in an address or a header. */
+const positionText = z
+  .string()
+  .regex(/^\d{1,15}$/, 'Use a whole number from 0.')
+  .transform(Number);
+
+const LAST_EVENT_ID = 'Last-Event-ID';
+
+const followRequest = {
+  query: z.strictObject({
+    after: positionText
+      .optional()
+      .meta({ description: 'The position behind which to begin; `Last-Event-ID` wins over it.', example: '0' }),
+    limit: pageQuery.limit.meta({ description: 'Longest page of JSON; a stream has no end.' }),
+  }),
+  headers: z.object({
+    [LAST_EVENT_ID]: positionText
+      .optional()
+      .meta({ description: '`id` of the last event that was taken: the stream goes on behind it.' }),
+  }),
+};
+
+const eventPageSchema = z.object({
+  events: z.array(eventSchema),
+  nextAfter: sequenceSchema.meta({ description: 'Send it as `after` to get what comes next.' }),
+});
+
+const STREAM = {
+  description:
+    'For clients that accept `text/event-stream`: server-sent events, `id` the position, `event` its kind, `data` as in ' +
+    'the JSON. A comment every 15 seconds keeps the line open. `event: resync` comes before an end that means more than ' +
+    '"come back".',
+};
+
+export const eventsRoute = defineRoute({
+  operationId: 'getEvents',
+  method: 'get',
+  path: '/events',
+  access: 'user',
+  tag: 'Events',
+  summary: "Follow the caller's event log",
+  description:
+    'The log that the WebSocket and webhooks tell from as well: per user, numbered without gaps. With ' +
+    '`Accept: text/event-stream` it is a stream (from now on, unless a position is given), else a page of JSON (from the ' +
+    'first event that is kept, unless a position is given), to be asked for again with `nextAfter`.',
+  request: followRequest,
+  success: {
+    status: 200,
+    answer: { description: 'What comes behind the position.', schema: eventPageSchema, stream: STREAM },
+  },
+  problems: ['events-gone', 'too-many-requests'],
+});
+
+export const jobEventsRoute = defineRoute({
+  operationId: 'getJobEvents',
+  method: 'get',
+  path: '/inference/{id}/events',
+  access: 'user',
+  tag: 'Events',
+  summary: 'Follow one job',
+  description:
+    'The events of one job, from the first that is kept, with their positions in the log of the caller. The stream ends ' +
+    'with the job: a client that comes back behind the last event is told with 204 that nothing more will come.',
+  request: { params: idParams, ...followRequest },
+  success: {
+    status: 200,
+    answer: {
+      description: 'What comes behind the position.',
+      schema: eventPageSchema,
+      stream: { ...STREAM, nothingLeft: 'The stream has ended with the job, and the client has seen its end.' },
+    },
+  },
+  problems: ['not-found', 'events-gone', 'too-many-requests'],
+});
 
 export const websocketStatsRoute = defineRoute({
   operationId: 'getWebSocketStats',

@@ -125,6 +125,7 @@ function toPath(route: RouteDescriptor): RouteConfig {
       ...Object.fromEntries(
         (route.success.also ?? []).map(({ status, description }) => [status, { ...toSuccess(route), description }]),
       ),
+      ...toNothingLeft(route),
       ...toProblems(route),
     },
   };
@@ -183,7 +184,12 @@ function toSuccess({ success: { answer }, idempotency }: RouteDescriptor): Route
     },
     content:
       'schema' in answer
-        ? { 'application/json': { schema: answer.schema } }
+        ? {
+            'application/json': { schema: answer.schema },
+            ...(answer.stream === undefined
+              ? {}
+              : { 'text/event-stream': { schema: z.string().meta({ description: answer.stream.description }) } }),
+          }
         : { [answer.contentType]: { schema: z.string().meta({ format: 'binary' }) } },
   };
 }
@@ -195,6 +201,11 @@ const describedHeaders = (headers: Record<string, string> = {}) =>
   Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
   );
+
+function toNothingLeft({ success: { answer } }: RouteDescriptor): RouteConfig['responses'] {
+  const description = 'schema' in answer ? answer.stream?.nothingLeft : undefined;
+  return description === undefined ? {} : { 204: { description, headers: commonHeaders() } };
+}
 
 function toProblems(route: RouteDescriptor): RouteConfig['responses'] {
   const byStatus = new Map<number, ProblemCode[]>();

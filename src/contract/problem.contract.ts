@@ -35,6 +35,7 @@ export const PROBLEM_KINDS = {
     title: 'The same request is being worked on',
     retryable: true,
   },
+  'events-gone': { status: 410, title: 'The events are no longer kept', retryable: false },
   'payload-too-large': { status: 413, title: 'The request is too large', retryable: false },
   'uri-too-long': { status: 414, title: 'The address is too long', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The content type is not supported', retryable: false },
@@ -74,6 +75,7 @@ export const problemSchema = z
       .array(z.object({ path: z.string(), message: z.string() }))
       .meta({ description: 'One entry for each field that was refused; empty for other problems.' }),
     required: z.int().optional().meta({ description: 'insufficient-credits: what the request would cost.' }),
+    firstSeq: z.int().optional().meta({ description: 'events-gone: position of the first event that is kept.' }),
     balance: z.int().optional().meta({ description: 'insufficient-credits: what the account holds.' }),
   })
   .meta({ id: 'Problem' });

@@ -39,8 +39,15 @@ export interface RouteRequest {
 }
 
 export type RouteAnswer =
-  | { description: string; schema: z.ZodType; headers?: Record<string, string> }
+  | { description: string; schema: z.ZodType; headers?: Record<string, string>; stream?: StreamAnswer }
   | { description: string; contentType: 'application/zip' | 'text/html'; headers?: Record<string, string> };
+
+/** The same as server-sent events, for clients that accept `text/event-stream`. */
+export interface StreamAnswer {
+  description: string;
+  /** When a client that comes back is answered with 204, which tells it to stay away. */
+  nothingLeft?: string;
+}
 
 /**
  * What becomes of a request that arrives twice. `key`: with the same Idempotency-Key it has its effect once, and the

@@ -9,7 +9,7 @@ import {
   updateDatasetRoute,
   uploadVideoRoute,
 } from './dataset.contract.js';
-import { websocketStatsRoute, websocketTestRoute } from './events.contract.js';
+import { eventsRoute, jobEventsRoute, websocketStatsRoute, websocketTestRoute } from './events.contract.js';
 import {
   cancelJobRoute,
   jobArchiveRoute,
@@ -55,6 +55,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobResultRoute,
   jobArchiveRoute,
   listAuditRoute,
+  eventsRoute,
+  jobEventsRoute,
   websocketStatsRoute,
   websocketTestRoute,
   healthRoute,

@@ -47,11 +47,13 @@ export interface OnceScope<Body, Status extends number> {
 /** Answered already, by writing to the response. */
 export const ANSWERED = Symbol('answered');
 
-/** Answers with a body that fits the contract; where the contract has a file or a page, by itself. */
-export type RouteHandler<D extends RouteDescriptor> = (
-  input: RouteInput<D>,
-  scope: ScopeOf<D>,
-) => Promise<[RouteOutput<D>] extends [never] ? typeof ANSWERED : Answer<RouteOutput<D>, OtherStatus<D>>>;
+/** Answers with a body that fits the contract; where the contract has a file, a page or a stream, by itself. */
+export type RouteHandler<D extends RouteDescriptor> = (input: RouteInput<D>, scope: ScopeOf<D>) => Promise<AnswerOf<D>>;
+
+type AnswerOf<D extends RouteDescriptor> = [RouteOutput<D>] extends [never]
+  ? typeof ANSWERED
+  : | Answer<RouteOutput<D>, OtherStatus<D>>
+    | (D['success']['answer'] extends { stream: object } ? typeof ANSWERED : never);
 
 type UntypedHandler = (
   input: { params: unknown; query: unknown; headers: unknown; body: unknown },

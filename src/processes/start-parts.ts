@@ -8,7 +8,7 @@ export async function startHttp(container: Container): Promise<number> {
   const { config, lifecycle, logger } = container;
   const access = createAccessWatch(container);
   const gateway = createGateway(container, access);
-  const server = new HttpServer(createHttpApp(container), gateway);
+  const server = new HttpServer(createHttpApp(container, access), gateway);
   const port = await server.listen(config.settings.PORT, config.settings.HOST);
   const drainMs = (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3;
   lifecycle.register('intake', 'http server', () => server.close(drainMs));

@@ -80,7 +80,7 @@ describe('a client connection', () => {
         endAccess = onEnd;
         return () => undefined;
       },
-      events: { listAfter: eventsAfter(events), lastSeq: () => Promise.resolve(events) },
+      events: { readAfter: eventsAfter(events), bounds: () => Promise.resolve({ first: 1, last: events }) },
       logger: silentLogger,
     });
     connection.begin(null);

@@ -1,18 +1,19 @@
 import type { WebSocket } from 'ws';
 import { clientMessageSchema, type ClientMessage, type ServerMessage } from '../contract/events.contract.js';
 import { requireScope, type Principal } from '../modules/account/account.domain.js';
-import type { LoggedEvent } from '../modules/event/event.domain.js';
+import type { LogBounds, LoggedEvent } from '../modules/event/event.domain.js';
 import { presentEvent } from '../modules/event/event.presenter.js';
 import { AppError } from '../platform/app-error.js';
 import type { Logger } from '../platform/logging/logger.js';
+import { LogFollower, type FollowEnd } from './log-follower.js';
 
 interface Deps {
   authenticate(token: string): Promise<Principal>;
   /** Tells when the access that a token gave has ended. @returns to be called when nobody needs to know any more */
   watch(principal: Principal, onEnd: (reason: string) => void): () => void;
   events: {
-    listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
-    lastSeq(userId: string): Promise<number>;
+    readAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
+    bounds(userId: string): Promise<LogBounds>;
   };
   /** Counts one more connection of the user; false when there are too many. */
   enter(userId: string): Promise<boolean>;
@@ -33,24 +34,15 @@ const MESSAGES_BEFORE_AUTHENTICATION = 3;
 const LEAVE_MS = 1_000;
 /** RFC 6455 section 5.5: a control frame has room for so many bytes of reason. */
 const MAX_REASON_BYTES = 123;
-const BATCH = 100;
-/** A batch that the client has not taken by then means that it is too slow. */
-const BATCH_TIMEOUT_MS = 15_000;
 const MESSAGES_PER_WINDOW = 60;
 const WINDOW_MS = 10_000;
 
 type Body<T> = T extends ServerMessage ? Omit<T, 'timestamp'> : never;
 
-/**
- * One socket. After authentication it follows the user's event log by itself: it reads on from the last sequence it
- * has sent, one batch at a time, and the next only when the socket has taken the one before. A bell says no more than
- * "look again", so bells that are lost or doubled change nothing.
- */
+/** One socket. After authentication it follows the user's event log. */
 export class ClientConnection {
   userId: string | null = null;
-  private lastSeq = 0;
-  private following = false;
-  private lookAgain = false;
+  private follower: LogFollower | null = null;
   private answeredPing = true;
   private authenticating = false;
   /** Whether this connection counts. */
@@ -83,13 +75,7 @@ export class ClientConnection {
 
   /** There may be something new in the log. */
   wake(): void {
-    this.lookAgain = true;
-    if (this.following || this.userId === null) return;
-    this.following = true;
-    this.follow(this.userId).catch((error: unknown) => {
-      this.deps.logger.warn('The events of a socket could not be read', { error });
-      this.leave(TRY_AGAIN_LATER, 'try again; reconnect with lastSeq');
-    });
+    this.follower?.wake();
   }
 
   /** Two pings without an answer mean that nobody is there. */
@@ -104,6 +90,7 @@ export class ClientConnection {
 
   end(): void {
     this.ended = true;
+    this.follower?.end();
     clearTimeout(this.authenticationTimer);
     if (this.entered && this.userId !== null) this.deps.leave(this.userId);
     this.entered = false;
@@ -151,7 +138,7 @@ export class ClientConnection {
   private async admit({ token, lastSeq }: { token: string; lastSeq?: number | undefined }): Promise<void> {
     const principal = await this.deps.authenticate(token);
     requireScope(principal, 'read');
-    const current = await this.deps.events.lastSeq(principal.userId);
+    const { last } = await this.deps.events.bounds(principal.userId);
     if (this.ended) return;
     const entered = await this.deps.enter(principal.userId);
     if (this.ended) {
@@ -165,52 +152,50 @@ export class ClientConnection {
     }
     this.entered = true;
     this.unwatch = this.deps.watch(principal, (reason) => this.refuse('invalid-token', reason));
-    // A position that the log has not reached is of another database or made up: start from what there is.
-    this.lastSeq = Math.min(lastSeq ?? current, current);
     this.userId = principal.userId;
-    this.send({ type: 'authenticated', data: { success: true, userId: principal.userId, seq: this.lastSeq } });
-    this.wake();
+    // A position that the log has not reached is of another database or made up: start from what there is.
+    this.follower = this.followerFrom(principal.userId, Math.min(lastSeq ?? last, last));
+    const seq = this.follower.position;
+    this.send({ type: 'authenticated', data: { success: true, userId: principal.userId, seq } });
+    this.follower.wake();
   }
 
-  private async follow(userId: string): Promise<void> {
-    try {
-      while (this.lookAgain && !this.ended) await this.readOn(userId);
-    } finally {
-      // In the same turn as the last look at the bell: one that rings after it starts a new round.
-      this.following = false;
-    }
-  }
-
-  private async readOn(userId: string): Promise<void> {
-    this.lookAgain = false;
-    const events = await this.deps.events.listAfter(userId, this.lastSeq, BATCH);
-    if (events.length === 0 || this.ended) return;
-    if (!(await this.deliver(events))) {
-      this.send({ type: 'resync', lastSeq: this.lastSeq });
-      this.leave(TRY_AGAIN_LATER, 'too slow; reconnect with lastSeq');
-      return;
-    }
-    this.lastSeq = events[events.length - 1].seq;
-    if (events.length === BATCH) this.lookAgain = true;
-  }
-
-  /** @returns false when the client did not take the batch in time */
-  private async deliver(events: readonly LoggedEvent[]): Promise<boolean> {
-    const taken = events.map(
-      (event) =>
-        new Promise<boolean>((resolve) => {
-          const message: ServerMessage = { type: 'notification', ...presentEvent(event) };
-          // An error means that the socket is gone, which its close event tells as well.
-          this.socket.send(JSON.stringify(message), () => resolve(true));
-        }),
-    );
-    let timer: NodeJS.Timeout | undefined;
-    const tooSlow = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), BATCH_TIMEOUT_MS);
+  private followerFrom(userId: string, after: number): LogFollower {
+    return new LogFollower({
+      after,
+      read: (seq, limit) => this.deps.events.readAfter(userId, seq, limit),
+      deliver: (events) => this.deliver(events),
+      onEnd: (end) => this.stopFollowing(end),
     });
-    const inTime = await Promise.race([Promise.all(taken).then(() => true), tooSlow]);
-    clearTimeout(timer);
-    return inTime;
+  }
+
+  private stopFollowing(end: FollowEnd): void {
+    switch (end.kind) {
+      case 'too-slow':
+        this.send({ type: 'resync', reason: 'too-slow', lastSeq: this.follower?.position ?? 0 });
+        this.leave(TRY_AGAIN_LATER, 'too slow; reconnect with lastSeq');
+        return;
+      case 'gone':
+        this.send({ type: 'resync', reason: 'gone', lastSeq: end.firstSeq - 1 });
+        this.leave(TRY_AGAIN_LATER, 'these events are no longer kept; reconnect with lastSeq');
+        return;
+      case 'failed':
+        this.deps.logger.warn('The events of a socket could not be read', { error: end.error });
+        this.leave(TRY_AGAIN_LATER, 'try again; reconnect with lastSeq');
+    }
+  }
+
+  /** Resolves when the socket has taken all of them. */
+  private async deliver(events: readonly LoggedEvent[]): Promise<void> {
+    await Promise.all(
+      events.map((event) => {
+        const message: ServerMessage = { type: 'notification', ...presentEvent(event) };
+        return new Promise<void>((resolve) => {
+          // An error means that the socket is gone, which its close event tells as well.
+          this.socket.send(JSON.stringify(message), () => resolve());
+        });
+      }),
+    );
   }
 
   private refuseOrComplain(code: string, message: string): void {

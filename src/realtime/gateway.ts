@@ -4,7 +4,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { EventBus } from '../platform/events/event-bus.port.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Principal } from '../modules/account/account.domain.js';
-import type { LoggedEvent } from '../modules/event/event.domain.js';
+import type { LogBounds, LoggedEvent } from '../modules/event/event.domain.js';
 import type { ProblemCode } from '../contract/problem.contract.js';
 import { mayConnect, type AllowedOrigins } from '../http/cors-policy.js';
 import { refuseRaw } from '../http/http-server.js';
@@ -17,11 +17,13 @@ interface Deps {
   origins: AllowedOrigins;
   watch(principal: Principal, onEnd: (reason: string) => void): () => void;
   events: {
-    listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
-    lastSeq(userId: string): Promise<number>;
+    readAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
+    bounds(userId: string): Promise<LogBounds>;
   };
   connections: ConstructorParameters<typeof Presence>[0]['connections'];
   bus: EventBus;
+  /** Connections of one user to this process. */
+  maxPerUser: number;
   logger: Logger;
 }
 
@@ -30,8 +32,6 @@ export const WEBSOCKET_PATH = '/ws';
 const SUBPROTOCOL = 'infernode';
 const TOKEN_PREFIX = 'bearer.';
 const MAX_MESSAGE_BYTES = 16 * 1024;
-/** Browsers' tabs and a few programs; more is a loop gone wild. */
-const MAX_CONNECTIONS_PER_USER = 100;
 const PING_INTERVAL_MS = 30_000;
 const CLOSE_GRACE_MS = 2_000;
 
@@ -102,7 +102,7 @@ export class WebSocketGateway {
   }
 
   private async enter(userId: string): Promise<boolean> {
-    if (this.presence.countOf(userId) >= MAX_CONNECTIONS_PER_USER) return false;
+    if (this.presence.countOf(userId) >= this.deps.maxPerUser) return false;
     await this.presence.enter(userId);
     return true;
   }

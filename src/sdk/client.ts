@@ -9,7 +9,7 @@ import {
   updateDatasetRoute,
   uploadVideoRoute,
 } from '../contract/dataset.contract.js';
-import { websocketStatsRoute, websocketTestRoute } from '../contract/events.contract.js';
+import { eventsRoute, jobEventsRoute, websocketStatsRoute, websocketTestRoute } from '../contract/events.contract.js';
 import {
   cancelJobRoute,
   jobArchiveRoute,
@@ -175,6 +175,15 @@ export class Client {
   /** Newest first. Administrators only. */
   listAudit(query: QueryOf<typeof listAuditRoute> = {}, options?: CallOptions) {
     return call(this.connection, listAuditRoute, { query }, options);
+  }
+
+  /** A page of the event log; ask again with its `nextAfter`. */
+  getEvents(query: QueryOf<typeof eventsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, eventsRoute, { query }, options);
+  }
+
+  getJobEvents(id: string, query: QueryOf<typeof jobEventsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, jobEventsRoute, { params: { id }, query }, options);
   }
 
   getWebSocketStats(options?: CallOptions) {

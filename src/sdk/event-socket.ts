@@ -32,6 +32,15 @@ export class EventsRefusedError extends Error {
   }
 }
 
+/** Events behind the position that was asked for are no longer kept: going on would leave them out. */
+export class EventsGoneError extends Error {
+  override readonly name = 'EventsGoneError';
+  /** @param lastSeq follow from here to get all that is kept */
+  constructor(readonly lastSeq: number) {
+    super(`Events up to ${lastSeq} are no longer kept`);
+  }
+}
+
 /** RFC 6455 section 7.4.1. */
 const POLICY_VIOLATION = 1008;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -102,9 +111,12 @@ export class EventSocket {
       case 'error':
         this.refusal = new EventsRefusedError(message.code, message.message);
         return;
+      case 'resync':
+        // Otherwise the server closes after it, and the next connection goes on from the last event.
+        if (message.reason === 'gone') throw new EventsGoneError(message.lastSeq);
+        return;
       case 'connection':
       case 'pong':
-      case 'resync': // the server closes after it, and the next connection goes on from the last event
     }
   }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { ClientMessage, ServerMessage } from '../contract/events.contract.js';
-import { EventsRefusedError } from './event-socket.js';
+import { EventsGoneError, EventsRefusedError } from './event-socket.js';
 import { followEvents, type Notification } from './follow-events.js';
 
 const ID = '550e8400-e29b-41d4-a716-446655440000';
@@ -69,6 +69,18 @@ describe('following events', () => {
       socket.close(1008);
     });
     await expect(collect(baseUrl, 1)).rejects.toBeInstanceOf(EventsRefusedError);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('ends when the events are gone, and tells where to go on', async () => {
+    const { baseUrl, asked } = await serve((socket) => {
+      admit(socket, 2);
+      send(socket, { type: 'resync', reason: 'gone', lastSeq: 40, timestamp });
+      socket.close(1013);
+    });
+    const error = await collect(baseUrl, 50).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(EventsGoneError);
+    expect(error).toMatchObject({ lastSeq: 40 });
     expect(asked).toHaveLength(1);
   });
 

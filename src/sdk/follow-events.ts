@@ -27,7 +27,8 @@ const GIVE_UP_MS = 60_000;
  * Follows the user's event log on the WebSocket `/ws`, and goes on behind the last event when a connection is lost.
  * Resolves when the signal fires.
  *
- * @throws EventsRefusedError when the server does not accept the token; what `onEvent` throws; the last connection's
+ * @throws EventsRefusedError when the server does not accept the token; EventsGoneError when what follows `lastSeq` is
+ *   no longer kept; what `onEvent` throws; the last connection's
  *   error when there was none for too long
  */
 export async function followEvents(options: FollowOptions): Promise<void> {

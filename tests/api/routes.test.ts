@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createHttpApp } from '../../src/composition/http.js';
+import { createAccessWatch, createHttpApp } from '../../src/composition/http.js';
 import { PROBLEM_KINDS } from '../../src/contract/problem.contract.js';
 import type { RouteDescriptor } from '../../src/contract/route.contract.js';
 import { ROUTES } from '../../src/contract/routes.js';
@@ -26,7 +26,9 @@ describe('the routes of the API', () => {
   afterAll(() => app.stop());
 
   it('serves exactly the routes of the contract, each under /api and its alias', () => {
-    const { stack } = createHttpApp(app.container).router as unknown as { stack: Layer[] };
+    const { stack } = createHttpApp(app.container, createAccessWatch(app.container)).router as unknown as {
+      stack: Layer[];
+    };
     const expected = ROUTES.map(({ method, path }) => `${method} ${expressPath(path)}`);
     expect(servedBy(stack)).toEqual([...expected, ...expected, 'get /'].sort());
   });

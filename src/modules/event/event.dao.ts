@@ -29,4 +29,24 @@ export class EventDao extends BaseDao<EventModel> {
     });
     return rows.map((row) => row.get({ plain: true }));
   }
+
+  async listOfSubjectAfter(userId: string, subjectId: string, seq: number, limit: number): Promise<EventRow[]> {
+    const rows = await this.model.findAll({
+      where: { userId, subjectId, seq: { [Op.gt]: String(seq) } },
+      order: [['seq', 'ASC']],
+      limit,
+      ...this.inScope,
+    });
+    return rows.map((row) => row.get({ plain: true }));
+  }
+
+  /** The first position that is kept, or null, and the last that was given; of one moment. Null without such a user. */
+  async bounds(userId: string): Promise<{ first: string | null; last: string } | null> {
+    const [row] = await this.rows<{ first: string | null; last: string }>(
+      `SELECT (SELECT min(seq) FROM events WHERE user_id = users.id) AS first, event_seq AS last
+       FROM users WHERE id = $1`,
+      [userId],
+    );
+    return row ?? null;
+  }
 }

@@ -2,7 +2,7 @@ import type { EventContent } from '../../contract/events.contract.js';
 import { UserDao } from '../account/account.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import { EventDao, type EventRow } from './event.dao.js';
-import type { LoggedEvent, NewEvent } from './event.domain.js';
+import { EventsGoneError, type LogBounds, type LoggedEvent, type NewEvent } from './event.domain.js';
 
 /** The one history: per user, numbered from 1 without gaps. */
 export class EventRepository {
@@ -27,14 +27,36 @@ export class EventRepository {
     await this.events.notify(userId);
   }
 
-  async listAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]> {
+  /**
+   * What comes right behind a position, in order and without gaps.
+   * @throws EventsGoneError when the first of it is no longer kept
+   */
+  async readAfter(userId: string, seq: number, limit: number): Promise<LoggedEvent[]> {
     const rows = await this.events.listAfter(userId, seq, limit);
+    if (rows.length === 0 || Number(rows[0].seq) !== seq + 1) await this.requireKept(userId, seq);
     return rows.map(toLoggedEvent);
   }
 
-  async lastSeq(userId: string): Promise<number> {
-    const user = await this.users.findById(userId);
-    return Number(user?.eventSeq ?? 0);
+  /**
+   * The same of the events about one job, between which there are others.
+   * @throws EventsGoneError when some behind the position may no longer be kept
+   */
+  async readOfJobAfter(userId: string, jobId: string, seq: number, limit: number): Promise<LoggedEvent[]> {
+    const rows = await this.events.listOfSubjectAfter(userId, jobId, seq, limit);
+    await this.requireKept(userId, seq);
+    return rows.map(toLoggedEvent);
+  }
+
+  async bounds(userId: string): Promise<LogBounds> {
+    const bounds = await this.events.bounds(userId);
+    const last = Number(bounds?.last ?? 0);
+    return { first: Number(bounds?.first ?? last + 1), last };
+  }
+
+  /** Asked after the events were read: what is removed in between would look as if it had never been there. */
+  private async requireKept(userId: string, seq: number): Promise<void> {
+    const { first } = await this.bounds(userId);
+    if (seq + 1 < first) throw new EventsGoneError(first);
   }
 }
 

@@ -1,8 +1,12 @@
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { isFinal } from '../inference/inference.domain.js';
+import type { InferenceRepository } from '../inference/inference.repository.js';
+import type { LoggedEvent } from './event.domain.js';
 import type { EventRepository } from './event.repository.js';
 import type { LiveConnectionRepository } from './live-connection.repository.js';
 
 interface Repositories {
+  jobs: InferenceRepository;
   events: EventRepository;
   liveConnections: LiveConnectionRepository;
 }
@@ -12,8 +16,48 @@ interface Deps {
   repositories: Repositories;
 }
 
+/** A log that can be followed: that of a user, or what of it is about one job. */
+export interface FollowableLog {
+  /** Behind everything there is. */
+  end: number;
+  /** Before everything that is kept. */
+  start: number;
+  /** Whether nothing will be added any more. */
+  isComplete: boolean;
+  /** @throws EventsGoneError */
+  readAfter(seq: number, limit: number): Promise<LoggedEvent[]>;
+  /** Whether nothing can follow this event. */
+  isLast(event: LoggedEvent): boolean;
+}
+
 export class EventService {
   constructor(private readonly deps: Deps) {}
+
+  async logOf(userId: string): Promise<FollowableLog> {
+    const { events } = this.deps.repositories;
+    const { first, last } = await events.bounds(userId);
+    return {
+      start: first - 1,
+      end: last,
+      isComplete: false,
+      readAfter: (seq, limit) => events.readAfter(userId, seq, limit),
+      isLast: () => false,
+    };
+  }
+
+  /** @throws AppError not-found, for the jobs of others too */
+  async logOfJob(userId: string, jobId: string): Promise<FollowableLog> {
+    const { events, jobs } = this.deps.repositories;
+    const job = await jobs.getOwned(userId, jobId);
+    const { first, last } = await events.bounds(userId);
+    return {
+      start: first - 1,
+      end: last,
+      isComplete: isFinal(job.status),
+      readAfter: (seq, limit) => events.readOfJobAfter(userId, jobId, seq, limit),
+      isLast: ({ type, data }) => type === 'INFERENCE_STATUS_UPDATE' && isFinal(data.status),
+    };
+  }
 
   /** Open WebSocket connections over all processes: of everybody, and of this user. */
   countConnections(userId: string): Promise<{ total: number; own: number }> {

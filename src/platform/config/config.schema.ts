@@ -128,6 +128,12 @@ export const SETTINGS = define({
     default: '24h',
     description: 'How long the answer to a request with an Idempotency-Key is kept at least.',
   },
+  EVENT_STREAMS_PER_USER: {
+    group: 'Server',
+    schema: wholeNumber(1, 100_000),
+    default: '100',
+    description: 'WebSockets, and as many event streams, that one user may have open on a process.',
+  },
   JWT_EXPIRATION: {
     group: 'Accounts',
     schema: duration,
