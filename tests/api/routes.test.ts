@@ -92,7 +92,7 @@ describe('the routes of the API', () => {
     }
     const { body } = await app.client().get<{ paths: Record<string, Record<string, Operation>> }>('/api/openapi.json');
     for (const route of ROUTES) {
-      const { parameters = [], responses } = body.paths[`/api${route.path}`][route.method];
+      const { parameters = [], responses } = body.paths[route.path][route.method];
       const takesKey = route.idempotency === 'key';
       expect(
         parameters.some((parameter) => parameter.in === 'header' && parameter.name === 'Idempotency-Key'),
