@@ -16,6 +16,7 @@ import { SessionService } from '../modules/session/session.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
 import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
 import { VideoArchiveService } from '../modules/video/video-archive.service.js';
+import { VideoRetentionService } from '../modules/video/video-retention.service.js';
 import { VideoService } from '../modules/video/video.service.js';
 import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
@@ -119,6 +120,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const events = new EventService({ uow, repositories });
   const sweep = new StorageSweepService({ store, files, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
+  const retention = new VideoRetentionService({ uow, files, logger, retentionSeconds: settings.DELETED_RETENTION });
   const serviceInfo = new ServiceInfoService({
     pingDatabase: async () => {
       await sequelize.query('SELECT 1');
@@ -139,6 +141,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     execution,
     recovery,
     sessions,
+    retention,
     sweep,
     serviceInfo,
     events,

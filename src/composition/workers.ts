@@ -4,6 +4,7 @@ import { WorkerHost } from '../workers/worker-host.js';
 import type { Container } from './container.js';
 
 const SWEEP_EVERY_MS = 3600 * 1000;
+const PURGE_EVERY_MS = 60 * 1000;
 
 /** Takes jobs from the queue; not started. */
 export function createWorkerHost({ config, services, infrastructure, logger }: Container): WorkerHost {
@@ -39,6 +40,13 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         name: 'forget old idempotency keys',
         everyMs: SWEEP_EVERY_MS,
         run: () => services.idempotency.forgetOld(),
+      },
+      {
+        name: 'remove files of deleted videos',
+        everyMs: PURGE_EVERY_MS,
+        run: async () => {
+          await services.retention.purge();
+        },
       },
       {
         name: 'sweep storage',

@@ -22,11 +22,27 @@ const tagsSchema = z
 
 const tagFilterSchema = z.array(tagSchema).max(50).optional();
 
+const matchSchema = z
+  .enum(['all', 'any'])
+  .optional()
+  .meta({ description: 'Whether a dataset has to carry all of the tags (as without this) or any of them.' });
+
+/** The state that a change is meant for. */
+const ifMatchHeaders = z.object({
+  'If-Match': z.string().optional().meta({
+    description: 'Entity tags of the states that may be changed, as `ETag` of an answer gave them, or `*`.',
+    example: '"3"',
+  }),
+});
+
+const etagHeader = { ETag: 'The version of the dataset in quotes; goes into `If-Match` of a change.' };
+
 const datasetSchema = z.object({
   id: idSchema,
   user_id: idSchema,
   name: z.string(),
   tags: z.array(z.string()),
+  version: z.int().meta({ description: 'Goes up with every change of the dataset or its videos.', example: 1 }),
   created_at: timeSchema,
   updated_at: timeSchema,
 });
@@ -59,6 +75,7 @@ export const createDatasetRoute = defineRoute({
     status: 201,
     answer: {
       description: 'The dataset exists.',
+      headers: etagHeader,
       schema: z.object({
         message: messageSchema.meta({ example: 'Dataset created successfully' }),
         dataset: datasetSchema,
@@ -77,17 +94,22 @@ export const listDatasetsRoute = defineRoute({
   summary: "List the caller's datasets",
   description:
     'In order of creation. With tags, only datasets that carry all of them: `?tags=a&tags=b`, or a JSON body ' +
-    '`{"tags": ["a", "b"]}`, which browsers cannot send with GET.',
+    '`{"tags": ["a", "b"]}`, which browsers cannot send with GET. With `match=any` (`"match": "any"`), datasets that ' +
+    'carry at least one of them.',
   request: {
     query: z.strictObject({
       tags: z
         .union([z.string().transform((tag) => [tag]), z.array(z.string())])
         .pipe(z.array(tagSchema).max(50))
         .optional()
-        .meta({ description: 'Only datasets that carry all of these.', example: ['traffic', 'urban'] }),
+        .meta({
+          description: 'Only datasets that carry all of these (or any, with `match=any`).',
+          example: ['traffic', 'urban'],
+        }),
+      match: matchSchema,
       ...pageQuery,
     }),
-    body: z.strictObject({ tags: tagFilterSchema }),
+    body: z.strictObject({ tags: tagFilterSchema, match: matchSchema }),
   },
   success: {
     status: 200,
@@ -109,15 +131,25 @@ export const getDatasetRoute = defineRoute({
   access: 'user',
   tag: 'Datasets',
   summary: 'Get a dataset with its videos',
-  request: { params: idParams },
+  request: {
+    params: idParams,
+    headers: z.object({
+      'If-None-Match': z.string().optional().meta({
+        description: 'Entity tag of the state that the caller has: answered with 304 while it is still that.',
+        example: '"3"',
+      }),
+    }),
+  },
   success: {
     status: 200,
     answer: {
       description: 'The dataset; its videos in order of creation.',
+      headers: etagHeader,
       schema: z.object({
         dataset: datasetSchema.omit({ user_id: true }).extend({ videos: z.array(videoSchema) }),
       }),
     },
+    also: [{ status: 304, description: 'It is still as the caller has it.' }],
   },
   problems: ['not-found'],
 });
@@ -129,9 +161,11 @@ export const updateDatasetRoute = defineRoute({
   access: 'user',
   tag: 'Datasets',
   summary: 'Rename a dataset or replace its tags',
-  description: 'A field that is left out stays as it is.',
+  description:
+    'A field that is left out stays as it is. With `If-Match`, only a state that the caller has seen is changed.',
   request: {
     params: idParams,
+    headers: ifMatchHeaders,
     body: z
       .strictObject({ name: nameSchema.optional(), tags: tagsSchema.optional() })
       .refine((body) => body.name !== undefined || body.tags !== undefined, 'Send a name, tags, or both.'),
@@ -140,13 +174,14 @@ export const updateDatasetRoute = defineRoute({
     status: 200,
     answer: {
       description: 'The dataset as it is now.',
+      headers: etagHeader,
       schema: z.object({
         message: messageSchema.meta({ example: 'Dataset updated successfully' }),
         dataset: datasetSchema,
       }),
     },
   },
-  problems: ['not-found', 'name-taken'],
+  problems: ['not-found', 'name-taken', 'precondition-failed'],
 });
 
 export const deleteDatasetRoute = defineRoute({
@@ -156,8 +191,10 @@ export const deleteDatasetRoute = defineRoute({
   access: 'user',
   tag: 'Datasets',
   summary: 'Delete a dataset',
-  description: 'Its name is free again at once. Jobs and results that came from it stay readable.',
-  request: { params: idParams },
+  description:
+    'Its name is free again at once. Jobs that wait or run go on, and jobs and results stay readable; the files of its ' +
+    'videos are removed after the time that deleted videos are kept. What its uploads cost is not given back.',
+  request: { params: idParams, headers: ifMatchHeaders },
   success: {
     status: 200,
     answer: {
@@ -165,7 +202,7 @@ export const deleteDatasetRoute = defineRoute({
       schema: z.object({ message: messageSchema.meta({ example: 'Dataset deleted successfully' }) }),
     },
   },
-  problems: ['not-found'],
+  problems: ['not-found', 'precondition-failed'],
 });
 
 export const UPLOAD_TYPES = ['video', 'zip'] as const;

@@ -123,7 +123,10 @@ function toPath(route: RouteDescriptor): RouteConfig {
     responses: {
       [route.success.status]: toSuccess(route),
       ...Object.fromEntries(
-        (route.success.also ?? []).map(({ status, description }) => [status, { ...toSuccess(route), description }]),
+        (route.success.also ?? []).map(({ status, description }) => [
+          status,
+          status === 304 ? { description } : { ...toSuccess(route), description },
+        ]),
       ),
       ...toNothingLeft(route),
       ...toProblems(route),

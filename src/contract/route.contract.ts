@@ -85,8 +85,8 @@ interface AnyRoute {
   success: {
     status: 200 | 201 | 202;
     answer: RouteAnswer;
-    /** Further ways to succeed, with an answer of the same form. */
-    also?: readonly { status: 200 | 202; description: string }[];
+    /** Further ways to succeed, with an answer of the same form: 206 with a part of it, 304 without any. */
+    also?: readonly { status: 200 | 202 | 206 | 304; description: string }[];
   };
   /** Problems beyond those that every route of its kind can answer with. */
   problems: readonly ProblemCode[];

@@ -5,6 +5,7 @@ import { AppError, type FieldError } from '../platform/app-error.js';
 import type { Authenticator } from './authenticate.js';
 import { clientSignal } from './client-signal.js';
 import type { CorsPolicy } from './cors-policy.js';
+import { isKnownToCaller } from './entity-tags.js';
 import { fieldErrors, validationFailed } from './field-errors.js';
 import type { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import { AnsweredBefore } from '../platform/once.js';
@@ -81,10 +82,12 @@ async function serve(
   }
   once?.requireRun();
   if (answer === ANSWERED) return;
-  response
-    .status(answer.status ?? descriptor.success.status)
-    .set(answer.headers ?? {})
-    .json(answer.body);
+  response.status(answer.status ?? descriptor.success.status).set(answer.headers ?? {});
+  // Not left to Express: it answers in full to every `fetch` of a script, whose `no-cache` is meant for caches on the way.
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const { ETag: etag } = answer.headers ?? {};
+  if (isRead && etag !== undefined && isKnownToCaller(request.get('If-None-Match'), etag)) response.status(304).end();
+  else response.json(answer.body);
 }
 
 /** A misspelt filter would otherwise be a filter that does nothing. */

@@ -44,6 +44,15 @@ export interface UploadOptions extends CallOptions {
   onProgress?(sentBytes: number, totalBytes: number): void;
 }
 
+export interface ChangeOptions extends CallOptions {
+  /** `version` of the state that the change is meant for; any other is refused as `precondition-failed`. */
+  ifVersion?: number;
+}
+
+const ifMatch = ({ ifVersion }: ChangeOptions) => ({
+  'If-Match': ifVersion === undefined ? undefined : `"${ifVersion}"`,
+});
+
 export function createClient(options: ClientOptions): Client {
   return new Client({ baseUrl: options.baseUrl, ...(options.token === undefined ? {} : { token: options.token }) });
 }
@@ -123,12 +132,12 @@ export class Client {
     return call(this.connection, getDatasetRoute, { params: { id } }, options);
   }
 
-  updateDataset(id: string, body: BodyOf<typeof updateDatasetRoute>, options?: CallOptions) {
-    return call(this.connection, updateDatasetRoute, { params: { id }, body }, options);
+  updateDataset(id: string, body: BodyOf<typeof updateDatasetRoute>, options: ChangeOptions = {}) {
+    return call(this.connection, updateDatasetRoute, { params: { id }, headers: ifMatch(options), body }, options);
   }
 
-  deleteDataset(id: string, options?: CallOptions) {
-    return call(this.connection, deleteDatasetRoute, { params: { id } }, options);
+  deleteDataset(id: string, options: ChangeOptions = {}) {
+    return call(this.connection, deleteDatasetRoute, { params: { id }, headers: ifMatch(options) }, options);
   }
 
   /** Streams the file from the disk: its size does not matter to memory. */

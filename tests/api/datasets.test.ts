@@ -34,7 +34,7 @@ describe('datasets', () => {
   const create = (api: ApiClient, body: unknown) =>
     api.post<{ message: string; dataset: Dataset }>('/api/dataset', body);
 
-  it('creates, reads, renames, retags and deletes', async () => {
+  it('D1.5 D1.7 D1.8 D1.9 D2.5 creates, reads, renames, retags and deletes', async () => {
     const { status, body } = await create(user.api, { name: '  Traffic 2023 ', tags: ['a', 'b', 'a', ' b '] });
     expect(status).toBe(201);
     const { dataset } = body;
@@ -59,7 +59,7 @@ describe('datasets', () => {
     expectProblem(await user.api.delete(path), 'not-found');
   });
 
-  it('keeps names unique per user, and frees the name of a deleted dataset', async () => {
+  it('D1.5 D1.8 D2.5 keeps names unique per user, and frees the name of a deleted dataset', async () => {
     const name = 'Same name';
     const first = await create(user.api, { name });
     expectProblem(await create(user.api, { name }), 'name-taken');
@@ -109,6 +109,14 @@ describe('datasets', () => {
     expectProblem(await user.api.put(`/api/dataset/${id}`, { name: '\u0000' }), 'validation-failed', 'name');
   });
 
+  it('lets exactly one of many simultaneous renames have a name', async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, async () => (await buildDataset(app, { user })).id));
+    const answers = await Promise.all(ids.map((id) => user.api.put(`/api/dataset/${id}`, { name: 'Race' })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409]);
+    const named = await app.sql(`SELECT 1 FROM datasets WHERE user_id = $1 AND name = 'Race'`, [user.id]);
+    expect(named).toHaveLength(1);
+  });
+
   it('pages in order of creation, without gaps while others are added and removed', async () => {
     const names = Array.from({ length: 7 }, (_, index) => `dataset ${index}`);
     const ids: string[] = [];
@@ -152,7 +160,7 @@ describe('datasets', () => {
     expectProblem(await user.api.get(`/api/dataset?${query}`), 'validation-failed');
   });
 
-  it('filters by tags: all of them, from the query and from the body of a GET', async () => {
+  it('D1.6 filters by tags: all of them, from the query and from the body of a GET', async () => {
     await create(user.api, { name: 'one', tags: ['red', 'big'] });
     await create(user.api, { name: 'two', tags: ['red'] });
     await create(user.api, { name: 'three', tags: ['big', "o'clock"] });
@@ -167,6 +175,28 @@ describe('datasets', () => {
     expect(await getWithBody(app, user, { tags: ['big', 'red'] })).toEqual([200, ['one']]);
     expect(await getWithBody(app, user, {})).toEqual([200, ['one', 'two', 'three']]);
     expect(await getWithBody(app, user, { tags: 'big' })).toEqual([422, undefined]);
+  });
+
+  it('D1.6 filters by any of the tags where that is asked for, page by page', async () => {
+    await create(user.api, { name: 'one', tags: ['red', 'big'] });
+    await create(user.api, { name: 'two', tags: ['red'] });
+    await create(user.api, { name: 'none', tags: ['green'] });
+    await create(user.api, { name: 'three', tags: ['big'] });
+    const list = (query: string) => user.api.get<Page>(`/api/dataset?${query}`);
+    const named = async (query: string) => (await list(query)).body.datasets.map(({ name }) => name);
+    expect(await named('tags=red&tags=big&match=any')).toEqual(['one', 'two', 'three']);
+    expect(await named('tags=red&tags=big&match=all')).toEqual(['one']);
+    expect(await named('match=any')).toEqual(['one', 'two', 'none', 'three']);
+    expect(await getWithBody(app, user, { tags: ['red', 'big'], match: 'any' })).toEqual([
+      200,
+      ['one', 'two', 'three'],
+    ]);
+    expect(await getWithBody(app, user, { match: 'some' })).toEqual([422, undefined]);
+    expectProblem(await list('match=some'), 'validation-failed', 'match');
+    const first = await list('tags=red&tags=big&match=any&limit=2');
+    const next = await list(`tags=red&tags=big&match=any&limit=2&cursor=${first.body.nextCursor}`);
+    expect([...first.body.datasets, ...next.body.datasets].map(({ name }) => name)).toEqual(['one', 'two', 'three']);
+    expect(next.body.nextCursor).toBeNull();
   });
 
   it('does not know what belongs to somebody else, whatever is asked of it', async () => {

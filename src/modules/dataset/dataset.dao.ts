@@ -1,6 +1,7 @@
 import { Op, literal, type Attributes } from 'sequelize';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { ExpectedVersions, TagMatch } from './dataset.domain.js';
 import type { DatasetModel } from './dataset.model.js';
 
 export type DatasetRow = Attributes<DatasetModel>;
@@ -25,14 +26,15 @@ export class DatasetDao extends BaseDao<DatasetModel> {
 
   async pageLive(
     userId: string,
-    page: { tags: readonly string[]; after: string; limit: number },
+    page: { tags: readonly string[]; match: TagMatch; after: string; limit: number },
   ): Promise<DatasetRow[]> {
+    const matching = page.match === 'all' ? Op.contains : Op.overlap;
     const rows = await this.model.findAll({
       where: {
         userId,
         deletedAt: null,
         position: { [Op.gt]: page.after },
-        ...(page.tags.length > 0 ? { tags: { [Op.contains]: [...page.tags] } } : {}),
+        ...(page.tags.length > 0 ? { tags: { [matching]: [...page.tags] } } : {}),
       },
       order: [['position', 'ASC']],
       limit: page.limit,
@@ -45,19 +47,25 @@ export class DatasetDao extends BaseDao<DatasetModel> {
     userId: string,
     id: string,
     changes: { name?: string; tags?: string[] },
+    expected: ExpectedVersions,
   ): Promise<DatasetRow | null> {
     const [, rows] = await this.model.update(
-      { ...changes, updatedAt: literal('now()') },
-      { where: { id, userId, deletedAt: null }, returning: true, ...this.inScope },
+      { ...changes, version: literal('version + 1'), updatedAt: literal('now()') },
+      { where: liveAt(userId, id, expected), returning: true, ...this.inScope },
     );
     return rows[0]?.get({ plain: true }) ?? null;
   }
 
-  async softDelete(userId: string, id: string): Promise<boolean> {
+  async softDelete(userId: string, id: string, expected: ExpectedVersions): Promise<boolean> {
     const [count] = await this.model.update(
       { deletedAt: literal('now()') },
-      { where: { id, userId, deletedAt: null }, ...this.inScope },
+      { where: liveAt(userId, id, expected), ...this.inScope },
     );
     return count === 1;
   }
+}
+
+/** The guard of every change: the row, as long as it is there and in a state that the change is meant for. */
+function liveAt(userId: string, id: string, expected: ExpectedVersions) {
+  return { id, userId, deletedAt: null, ...(expected === null ? {} : { version: [...expected] }) };
 }

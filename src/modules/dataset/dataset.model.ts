@@ -15,6 +15,8 @@ export interface DatasetModel extends Model<InferAttributes<DatasetModel>, Infer
   userId: string;
   name: string;
   tags: string[];
+  /** Goes up with every change of the dataset or of its videos. */
+  version: CreationOptional<number>;
   createdAt: CreationOptional<Date>;
   updatedAt: CreationOptional<Date>;
   deletedAt: CreationOptional<Date | null>;
@@ -29,6 +31,7 @@ export function defineDatasetModel(sequelize: Sequelize): ModelStatic<DatasetMod
       userId: { type: DataTypes.UUID, allowNull: false },
       name: { type: DataTypes.TEXT, allowNull: false },
       tags: { type: DataTypes.ARRAY(DataTypes.TEXT), allowNull: false },
+      version: { type: DataTypes.INTEGER },
       createdAt: { type: DataTypes.DATE },
       updatedAt: { type: DataTypes.DATE },
       deletedAt: { type: DataTypes.DATE },

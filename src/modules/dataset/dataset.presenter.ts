@@ -10,6 +10,7 @@ export function presentListedDataset(dataset: Dataset) {
     id: dataset.id,
     name: dataset.name,
     tags: dataset.tags,
+    version: dataset.version,
     created_at: dataset.createdAt.toISOString(),
     updated_at: dataset.updatedAt.toISOString(),
   };

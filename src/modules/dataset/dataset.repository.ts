@@ -4,7 +4,7 @@ import { violatesUnique } from '../../platform/database/database-errors.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import { NUMBER_KEY, cutPage, decodeCursor, type Page } from '../../platform/page.js';
 import { DatasetDao, type DatasetRow } from './dataset.dao.js';
-import type { Dataset, DatasetFilter } from './dataset.domain.js';
+import type { Dataset, DatasetFilter, ExpectedVersions } from './dataset.domain.js';
 
 /** A user's live datasets; somebody else's and deleted ones do not exist here. */
 export class DatasetRepository {
@@ -32,26 +32,46 @@ export class DatasetRepository {
     if (!(await this.datasets.lockLive(userId, id))) throw notFound('dataset');
   }
 
-  async list(userId: string, { tags, ...page }: DatasetFilter): Promise<Page<Dataset>> {
+  /**
+   * Marks a change of what is in the dataset, and keeps everybody else from it until the transaction ends.
+   * @throws AppError not-found
+   */
+  async touch(userId: string, id: string): Promise<void> {
+    present(await this.datasets.updateLive(userId, id, {}, null));
+  }
+
+  async list(userId: string, { tags, match, ...page }: DatasetFilter): Promise<Page<Dataset>> {
     const after = page.cursor === undefined ? '0' : decodeCursor(page.cursor, [NUMBER_KEY])[0];
-    const rows = await this.datasets.pageLive(userId, { tags, after, limit: page.limit + 1 });
+    const rows = await this.datasets.pageLive(userId, { tags, match, after, limit: page.limit + 1 });
     return cutPage(rows, page.limit, ({ position }) => [position], toDataset);
   }
 
-  /** @throws AppError not-found, name-taken */
-  async update(userId: string, id: string, changes: { name?: string; tags?: string[] }): Promise<Dataset> {
-    return toDataset(present(await nameGuard(() => this.datasets.updateLive(userId, id, changes))));
+  /** @throws AppError not-found, name-taken, precondition-failed */
+  async update(
+    userId: string,
+    id: string,
+    changes: { name?: string; tags?: string[] },
+    expected: ExpectedVersions,
+  ): Promise<Dataset> {
+    const row = await nameGuard(() => this.datasets.updateLive(userId, id, changes, expected));
+    return toDataset(row ?? (await this.refusal(userId, id)));
   }
 
-  /** @throws AppError not-found */
-  async delete(userId: string, id: string): Promise<void> {
-    if (!(await this.datasets.softDelete(userId, id))) throw notFound('dataset');
+  /** @throws AppError not-found, precondition-failed */
+  async delete(userId: string, id: string, expected: ExpectedVersions): Promise<void> {
+    if (!(await this.datasets.softDelete(userId, id, expected))) await this.refusal(userId, id);
+  }
+
+  /** Why nothing was changed: it is not there, or not in the state that was expected. */
+  private async refusal(userId: string, id: string): Promise<never> {
+    present(await this.datasets.findLive(userId, id));
+    throw new AppError('precondition-failed', 'The dataset has changed since you read it; read it again.');
   }
 }
 
 function toDataset(row: DatasetRow): Dataset {
-  const { id, userId, name, tags, createdAt, updatedAt } = row;
-  return { id, userId, name, tags, createdAt, updatedAt };
+  const { id, userId, name, tags, version, createdAt, updatedAt } = row;
+  return { id, userId, name, tags, version, createdAt, updatedAt };
 }
 
 function present(row: DatasetRow | null): DatasetRow {

@@ -14,7 +14,8 @@ export interface VideoModel extends Model<InferAttributes<VideoModel>, InferCrea
   position: CreationOptional<string>;
   datasetId: string;
   name: string;
-  storageKey: string;
+  /** Null once the file is gone. */
+  storageKey: string | null;
   /** PostgreSQL's bigint arrives as text. */
   sizeBytes: string;
   sha256: string;
@@ -27,6 +28,9 @@ export interface VideoModel extends Model<InferAttributes<VideoModel>, InferCrea
   durationSeconds: number;
   cost: number;
   createdAt: CreationOptional<Date>;
+  deletedAt: CreationOptional<Date | null>;
+  /** When the file of a deleted video was given up. */
+  purgedAt: CreationOptional<Date | null>;
 }
 
 export function defineVideoModel(sequelize: Sequelize): ModelStatic<VideoModel> {
@@ -37,7 +41,7 @@ export function defineVideoModel(sequelize: Sequelize): ModelStatic<VideoModel> 
       position: { type: DataTypes.BIGINT },
       datasetId: { type: DataTypes.UUID, allowNull: false },
       name: { type: DataTypes.TEXT, allowNull: false },
-      storageKey: { type: DataTypes.TEXT, allowNull: false },
+      storageKey: { type: DataTypes.TEXT },
       sizeBytes: { type: DataTypes.BIGINT, allowNull: false },
       sha256: { type: DataTypes.TEXT, allowNull: false },
       container: { type: DataTypes.TEXT, allowNull: false },
@@ -49,6 +53,8 @@ export function defineVideoModel(sequelize: Sequelize): ModelStatic<VideoModel> 
       durationSeconds: { type: DataTypes.DOUBLE, allowNull: false },
       cost: { type: DataTypes.INTEGER, allowNull: false },
       createdAt: { type: DataTypes.DATE },
+      deletedAt: { type: DataTypes.DATE },
+      purgedAt: { type: DataTypes.DATE },
     },
     { tableName: 'videos' },
   );

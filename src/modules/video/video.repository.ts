@@ -16,10 +16,23 @@ export class VideoRepository {
 
   /** In order of creation. The caller has made sure that the dataset is the user's. */
   async listOf(datasetId: string): Promise<Video[]> {
-    return (await this.videos.listByDataset(datasetId)).map(toVideo);
+    return (await this.videos.listLive(datasetId)).map(toVideo);
   }
 
-  /** For work on a job that refers to it: rows of videos are kept as long as jobs are. */
+  /** With their dataset, which the caller has just deleted. */
+  deleteAllOf(datasetId: string): Promise<void> {
+    return this.videos.softDeleteAll(datasetId);
+  }
+
+  /** @returns the keys of the files that the purged videos no longer refer to */
+  purgeDeleted(retentionSeconds: number, limit: number): Promise<string[]> {
+    return this.videos.purgeDeleted(retentionSeconds, limit);
+  }
+
+  /**
+   * For work on a job that refers to it, also when it was deleted meanwhile: the row is kept as long as jobs are, the file
+   * until no job waits for it or runs on it.
+   */
   async get(id: string): Promise<Video> {
     const row = await this.videos.findById(id);
     if (row === null) throw new AppError('internal-error', `Video ${id} has no row although a job refers to it.`);
@@ -27,6 +40,10 @@ export class VideoRepository {
   }
 }
 
-function toVideo({ position: _position, sizeBytes, ...row }: VideoRow): Video {
-  return { ...row, sizeBytes: Number(sizeBytes) };
+function toVideo(row: VideoRow): Video {
+  const { position: _position, deletedAt: _deletedAt, purgedAt, storageKey, sizeBytes, ...fields } = row;
+  if (storageKey === null) {
+    throw new AppError('internal-error', `The file of video ${row.id} was removed at ${purgedAt?.toISOString()}.`);
+  }
+  return { ...fields, storageKey, sizeBytes: Number(sizeBytes) };
 }

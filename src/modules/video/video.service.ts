@@ -130,7 +130,7 @@ export class VideoService {
     try {
       return await this.deps.uow.run(
         async ({ repositories }) => {
-          await repositories.datasets.hold(userId, datasetId);
+          await repositories.datasets.touch(userId, datasetId);
           await repositories.credits.requireBalance(
             userId,
             videos.reduce((sum, { cost }) => sum + cost, 0),

@@ -104,6 +104,13 @@ export const SETTINGS = define({
     default: '2147483648',
     description: 'Largest video that is accepted.',
   },
+  DELETED_RETENTION: {
+    group: 'Server',
+    schema: duration,
+    default: '7d',
+    description:
+      'How long the files of deleted videos and datasets are kept; jobs that wait or run keep theirs longer.',
+  },
   CORS_ORIGINS: {
     group: 'Server',
     schema: origins,
