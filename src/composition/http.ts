@@ -1,21 +1,24 @@
 import os from 'node:os';
-import type { Express, RequestHandler } from 'express';
+import type { Express, RequestHandler, Router } from 'express';
 import { loginRoute, registerRoute } from '../contract/account.contract.js';
 import { buildOpenApi } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { changePasswordRoute } from '../contract/session.contract.js';
 import { Authenticator } from '../http/authenticate.js';
 import { corsPolicy } from '../http/cors-policy.js';
-import { createApp, docsPage } from '../http/create-app.js';
+import { ADMIN_CONSOLE_PATH, createApp, docsPage } from '../http/create-app.js';
 import { registrationLimit, takeTurns } from '../http/rate-limits.js';
+import { createQueueBoard } from '../http/queue-board.js';
 import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
-import { trafficLimits } from '../http/traffic-limits.js';
+import { trafficLimits, type TrafficLimits } from '../http/traffic-limits.js';
 import { AccountController } from '../modules/account/account.controller.js';
 import { accountRoutes } from '../modules/account/account.router.js';
 import { ApiKeyController } from '../modules/api-key/api-key.controller.js';
 import { apiKeyRoutes } from '../modules/api-key/api-key.router.js';
+import { AdminConsoleController } from '../modules/admin-console/admin-console.controller.js';
+import { adminConsoleRouter } from '../modules/admin-console/admin-console.router.js';
 import { AuditController } from '../modules/audit/audit.controller.js';
 import { auditRoutes } from '../modules/audit/audit.router.js';
 import { DatasetController } from '../modules/dataset/dataset.controller.js';
@@ -65,20 +68,49 @@ export function createHttpApp(container: Container, access: AccessWatch): Expres
     [changePasswordRoute, [readJson, turn]],
   ]);
   const authenticator = new Authenticator((token) => container.services.authentication.authenticate(token));
+  const limits = trafficLimits({
+    perAddress: settings.RATE_LIMIT_PER_ADDRESS,
+    perUser: settings.RATE_LIMIT_PER_USER,
+    authenticator,
+  });
   return createApp({
     routes: createRoutes(container, access),
     before,
     authenticator,
-    limits: trafficLimits({
-      perAddress: settings.RATE_LIMIT_PER_ADDRESS,
-      perUser: settings.RATE_LIMIT_PER_USER,
-      authenticator,
-    }),
+    limits,
+    adminConsole: createAdminConsole(container, { authenticator, limits, turn }),
     cors: corsPolicy(settings.CORS_ORIGINS ?? []),
     idempotency: container.services.idempotency,
     apiVersion: settings.API_VERSION,
     trustProxyHops: settings.TRUST_PROXY_HOPS,
     logger: container.logger,
+  });
+}
+
+/** The pages of administrators. */
+function createAdminConsole(
+  { config, services, infrastructure }: Container,
+  { authenticator, limits, turn }: { authenticator: Authenticator; limits: TrafficLimits; turn: RequestHandler },
+): Router {
+  const readOnly = config.settings.QUEUE_BOARD_READ_ONLY;
+  return adminConsoleRouter({
+    controller: new AdminConsoleController({
+      console: services.adminConsole,
+      authenticator,
+      basePath: ADMIN_CONSOLE_PATH,
+    }),
+    limits,
+    turn,
+    board: createQueueBoard({
+      queues: infrastructure.queue.queues,
+      basePath: `${ADMIN_CONSOLE_PATH}/queues`,
+      readOnly,
+      links: [
+        { text: 'API', url: '/api/docs' },
+        { text: 'Log out', url: `${ADMIN_CONSOLE_PATH}/login` },
+      ],
+    }),
+    boardIsReadOnly: readOnly,
   });
 }
 

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { AccountService } from '../modules/account/account.service.js';
+import { AdminConsoleService } from '../modules/admin-console/admin-console.service.js';
 import { ApiKeyService } from '../modules/api-key/api-key.service.js';
 import { AuditService } from '../modules/audit/audit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
@@ -68,6 +69,12 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     logger,
   });
   const authentication = new AuthenticationService({ repositories, tokens, logger });
+  const adminConsole = new AdminConsoleService({
+    uow,
+    repositories,
+    credentials,
+    tokens: new TokenService(infrastructure.keys, 'admin-console'),
+  });
   const apiKeys = new ApiKeyService({ uow, repositories });
   const audit = new AuditService({ repositories });
   const files = new StoredFileService({ store, repositories, logger });
@@ -130,6 +137,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
 
   return {
     accounts,
+    adminConsole,
     apiKeys,
     audit,
     authentication,

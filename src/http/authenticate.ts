@@ -16,11 +16,16 @@ export class Authenticator {
   guard(access: Exclude<Access, 'none'>): RequestHandler {
     return async (request, _response, next) => {
       const principal = await this.verify(bearerToken(request));
-      this.principals.set(request, principal);
-      extendContext({ userId: principal.userId });
+      this.remember(request, principal);
       requireAccess(principal, access, request.method);
       next();
     };
+  }
+
+  /** For those who have shown who they are in another way. */
+  remember(request: Request, principal: Principal): void {
+    this.principals.set(request, principal);
+    extendContext({ userId: principal.userId });
   }
 
   principalOf(request: Request): Principal | null {

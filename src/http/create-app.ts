@@ -14,6 +14,8 @@ import { requestContext } from './request-context.js';
 import type { Route } from './route-table.js';
 import type { TrafficLimits } from './traffic-limits.js';
 
+export const ADMIN_CONSOLE_PATH = '/api/admin';
+
 interface Options {
   routes: readonly Route[];
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
@@ -21,6 +23,8 @@ interface Options {
   limits: TrafficLimits;
   cors: CorsPolicy;
   idempotency: IdempotencyService;
+  /** Pages under {@link ADMIN_CONSOLE_PATH} that are for people, and no part of the contract. */
+  adminConsole: Router;
   apiVersion: string;
   trustProxyHops: number;
   logger: Logger;
@@ -48,6 +52,9 @@ export function createApp(options: Options): Express {
   app.use(options.cors.answer);
   app.use(checkRequest);
 
+  app.use(ADMIN_CONSOLE_PATH, options.adminConsole);
+  // One address, so that there is one cookie.
+  app.use(`/api/${options.apiVersion}/admin`, aliasOfConsole);
   const api = mountRoutes(options.routes, options);
   for (const prefix of ['/api', `/api/${options.apiVersion}`]) {
     // Scripts and styles of Swagger UI; its page itself is a route like any other.
@@ -59,6 +66,14 @@ export function createApp(options: Options): Express {
   app.use(problemHandler(options.logger));
   return app;
 }
+
+const CONSOLE_PAGE = /^\/(?:queues|login|logout)(?:[/?]|$)/;
+
+/** 307: the method and the body stay what they are. */
+const aliasOfConsole: RequestHandler = (request, response, next) => {
+  if (CONSOLE_PAGE.test(request.url)) response.redirect(307, `${ADMIN_CONSOLE_PATH}${request.url}`);
+  else next();
+};
 
 /** What the API says is for the caller, now. */
 const noStore: RequestHandler = (_request, response, next) => {

@@ -126,13 +126,13 @@ function namedHeaders(schema: z.ZodObject | undefined, request: Request): Record
   return given;
 }
 
-function answerOptions(allowed: readonly string[]): RequestHandler {
+export function answerOptions(allowed: readonly string[]): RequestHandler {
   return (_request, response) => {
     response.set('Allow', allowed.join(', ')).status(204).end();
   };
 }
 
-function refuseMethod(allowed: readonly string[]): RequestHandler {
+export function refuseMethod(allowed: readonly string[]): RequestHandler {
   const allow = allowed.join(', ');
   return (request, response) => {
     response.set('Allow', allow);

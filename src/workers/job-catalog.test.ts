@@ -23,6 +23,7 @@ function recordingBackend(state: JobState | 'unknown' = 'unknown'): {
         close: () => Promise.resolve(),
       }),
     createWorker: () => ({ close: () => Promise.resolve(), disconnect: () => undefined }),
+    queues: [],
     withinTransaction: null,
     close: () => Promise.resolve(),
   };

@@ -22,6 +22,7 @@ describe('WorkerHost.stop', () => {
         process = processor;
         return worker;
       },
+      queues: [],
       withinTransaction: null,
       close: () => Promise.resolve(),
     };

@@ -16,11 +16,14 @@ export interface TokenClaims {
   sessionId: string;
 }
 
+/** What a token is for. One kind is never taken for another. */
+export type TokenUse = 'access' | 'admin-console';
+
 const payloadSchema = z.object({
   id: z.uuid(),
   email: z.string(),
   role: z.enum(ROLES),
-  token_use: z.literal('access'),
+  token_use: z.string(),
   sub: z.uuid(),
   sid: z.uuid(),
   iat: z.int(),
@@ -30,13 +33,16 @@ const payloadSchema = z.object({
 /** Clocks of several servers may differ by this much. */
 const CLOCK_SKEW_SECONDS = 60;
 
-/** Signs and checks access tokens (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
+/** Signs and checks tokens of one use (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
 export class TokenService {
-  constructor(private readonly keys: SigningKeys) {}
+  constructor(
+    private readonly keys: SigningKeys,
+    private readonly use: TokenUse = 'access',
+  ) {}
 
   issue(claims: TokenClaims, lifetimeSeconds: number): string {
     return jwt.sign(
-      { id: claims.userId, email: claims.email, role: claims.role, sid: claims.sessionId, token_use: 'access' },
+      { id: claims.userId, email: claims.email, role: claims.role, sid: claims.sessionId, token_use: this.use },
       this.keys.privateKey,
       {
         algorithm: ALGORITHM,
@@ -63,6 +69,7 @@ export class TokenService {
       // RFC 7515 section 4.1.11: extensions that are not understood must not be ignored.
       if (header.typ !== 'JWT' || 'crit' in header) throw new Error('unexpected header');
       const claims = payloadSchema.parse(payload);
+      if (claims.token_use !== this.use) throw new Error('a token for something else');
       if (claims.sub !== claims.id) throw new Error('subject and id differ');
       if (claims.iat > Date.now() / 1000 + CLOCK_SKEW_SECONDS) throw new Error('issued in the future');
       return {

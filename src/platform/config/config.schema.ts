@@ -37,6 +37,8 @@ const origins = z.string().transform((text, context): '*' | string[] => {
   return names;
 });
 
+const flag = z.enum(['true', 'false'], 'use true or false').transform((text) => text === 'true');
+
 const port = wholeNumber(0, 65_535);
 const text = z.string().trim().min(1);
 const password = z.string().min(1);
@@ -239,6 +241,12 @@ export const SETTINGS = define({
     schema: z.string().regex(/^[\w-]{1,64}$/, 'use up to 64 letters, digits, - and _'),
     default: 'infernode',
     description: 'Start of every key on Redis: keeps installations that share one Redis apart.',
+  },
+  QUEUE_BOARD_READ_ONLY: {
+    group: 'Queue',
+    schema: flag,
+    default: 'true',
+    description: 'Administrators can look at queues at `/api/admin/queues`, and with `false` change them too.',
   },
   FASTAPI_HOST: {
     group: 'Model servers',

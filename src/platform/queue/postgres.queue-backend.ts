@@ -27,6 +27,7 @@ interface Options {
 
 /** BullMQ's tables beside ours, in a schema of their own that has been migrated before. */
 export class PostgresQueueBackend implements QueueBackend {
+  readonly queues: Queue[] = [];
   private readonly pool: pg.Pool;
   private readonly transaction = new AsyncLocalStorage<pg.ClientBase>();
 
@@ -49,6 +50,8 @@ export class PostgresQueueBackend implements QueueBackend {
     queue.on('error', (error) => this.options.logger.warn('The queue has trouble', { queue: name, error }));
     // Before the first transaction: getting ready inside one would use its connection.
     await queue.waitUntilReady();
+    // It differs from one on Redis in the type of its connection alone.
+    this.queues.push(queue as unknown as Queue);
     return {
       add: async (jobs: readonly QueuedJob[]) => {
         await queue.addBulk([...jobs]);

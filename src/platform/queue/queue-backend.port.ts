@@ -1,4 +1,4 @@
-import type { JobsOptions, JobState } from 'bullmq';
+import type { JobsOptions, JobState, Queue } from 'bullmq';
 
 export interface QueuedJob {
   name: string;
@@ -26,6 +26,8 @@ export type JobProcessor = (job: { name: string; data: unknown }) => Promise<voi
 /** What is queued, wherever it is queued. */
 export interface QueueBackend {
   createQueue(name: string): Promise<JobQueue>;
+  /** What has been created, as BullMQ knows it: for its dashboard. */
+  readonly queues: readonly Queue[];
   createWorker(name: string, processor: JobProcessor, options: { concurrency: number }): JobWorker;
   /**
    * Runs `enqueue` so that what it adds belongs to the transaction that `connection` is in; null where the queue lives

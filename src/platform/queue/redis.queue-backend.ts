@@ -20,6 +20,7 @@ interface Options {
 /** BullMQ on Redis. Jobs are added after the commit of their rows. */
 export class RedisQueueBackend implements QueueBackend {
   readonly withinTransaction = null;
+  readonly queues: Queue[] = [];
   private readonly connections: Redis[] = [];
 
   constructor(private readonly options: Options) {}
@@ -31,6 +32,7 @@ export class RedisQueueBackend implements QueueBackend {
     const queue = new Queue(name, { connection, prefix: this.options.prefix, skipVersionCheck: true });
     queue.on('error', (error) => this.options.logger.warn('The queue has trouble', { queue: name, error }));
     await firstContact(queue.waitUntilReady());
+    this.queues.push(queue);
     return {
       add: async (jobs: readonly QueuedJob[]) => {
         await answerOf(connection, () => queue.addBulk([...jobs]));
