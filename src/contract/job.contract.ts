@@ -59,7 +59,7 @@ export const listJobsRoute = defineRoute({
         .transform((statuses) => [...new Set(statuses)])
         .optional()
         .meta({ description: 'One of several: `?status=PENDING&status=RUNNING`.' }),
-      dataset: idSchema.optional(),
+      dataset: idSchema.optional().meta({ description: 'Jobs on this dataset.' }),
       tag: visibleText('A tag', 64).optional().meta({ description: 'Jobs on datasets that carry this tag.' }),
       created_from: momentSchema.optional().meta({ description: 'Created at this time or later.' }),
       created_to: momentSchema.optional().meta({ description: 'Created before this time.' }),
