@@ -54,7 +54,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ...inferenceRoutes(new InferenceController(services.inference, services.inferenceReading)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
-    ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents)),
+    ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents, infrastructure.keys)),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { loadOrCreateSigningKeys, type SigningKeys } from '../platform/auth/signing-keys.js';
+import { KeyRing } from '../platform/auth/key-ring.js';
 import type { Config } from '../platform/config/load-config.js';
 import { acquireDataDirectory } from '../platform/data-directory.js';
 import { connectDatabase, type DatabaseConnection } from '../platform/database/connect.js';
@@ -30,7 +30,7 @@ export interface Infrastructure {
   bus: EventBus;
   store: ObjectStore;
   decoder: VideoDecoder;
-  keys: SigningKeys;
+  keys: KeyRing;
 }
 
 /** Everything that has a connection or a file, from the ground up; each part registers its end as it is made. */
@@ -74,10 +74,7 @@ export async function createInfrastructure(
   lifecycle.register('connections', 'event bus', () => bus.close());
   await bus.start();
 
-  const { keys, created, exposed } = await loadOrCreateSigningKeys(config);
-  if (created) logger.info('Made a key pair for tokens', { file: config.privateKeyPath });
-  if (exposed)
-    logger.warn('Other users can read the private key; run chmod 600 on it', { file: config.privateKeyPath });
+  const keys = await KeyRing.open({ paths: config, tokenSeconds: config.settings.JWT_EXPIRATION, logger });
 
   return {
     sequelize,

@@ -115,6 +115,7 @@ function toPath(route: RouteDescriptor): RouteConfig {
     operationId: route.operationId,
     method: route.method,
     path: route.path,
+    ...(route.outsideApi === true ? { servers: [{ url: '/', description: 'Beside the API' }] } : {}),
     tags: [route.tag],
     summary: route.summary,
     description: route.description ?? route.success.answer.description,

@@ -75,6 +75,8 @@ interface AnyRoute {
   operationId: string;
   /** Below `/api`, parameters in braces: `/dataset/{id}`. */
   path: `/${string}`;
+  /** The path stands by itself, without `/api` and its alias in front: a place that a standard names. */
+  outsideApi?: true;
   access: Access;
   /** Not counted by the rate limit of its caller's address: what watches over the server asks it all the time. */
   unlimited?: true;
@@ -91,6 +93,9 @@ interface AnyRoute {
   /** Problems beyond those that every route of its kind can answer with. */
   problems: readonly ProblemCode[];
 }
+
+/** The path as a client calls it, its parameters still in braces. */
+export const fullPath = ({ path, outsideApi }: RouteDescriptor): string => (outsideApi === true ? path : `/api${path}`);
 
 /** Keeps the exact type of the descriptor while checking its form. */
 export function defineRoute<const D extends RouteDescriptor>(descriptor: D): D {

@@ -26,7 +26,7 @@ import {
   logoutRoute,
   refreshRoute,
 } from './session.contract.js';
-import { docsRoute, healthRoute, openapiRoute } from './service.contract.js';
+import { docsRoute, healthRoute, keySetRoute, openapiRoute } from './service.contract.js';
 
 /** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
 export const ROUTES: readonly RouteDescriptor[] = [
@@ -60,6 +60,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   websocketStatsRoute,
   websocketTestRoute,
   healthRoute,
+  keySetRoute,
   openapiRoute,
   docsRoute,
 ];

@@ -44,3 +44,36 @@ export const docsRoute = defineRoute({
   success: { status: 200, answer: { description: 'A page to explore the API with.', contentType: 'text/html' } },
   problems: [],
 });
+
+export const keySetRoute = defineRoute({
+  operationId: 'getKeySet',
+  method: 'get',
+  path: '/.well-known/jwks.json',
+  outsideApi: true,
+  access: 'none',
+  tag: 'Service',
+  summary: 'The public keys that verify access tokens',
+  description:
+    'A JSON Web Key Set (RFC 7517): the key that signs first, after a rotation also the one before it. `kid` is the ' +
+    'thumbprint of RFC 7638. Whoever verifies tokens fetches it again for a `kid` that is not known yet.',
+  success: {
+    status: 200,
+    answer: {
+      description: 'The keys.',
+      headers: { 'Cache-Control': 'How long the answer may be kept.' },
+      schema: z.object({
+        keys: z.array(
+          z.object({
+            kty: z.literal('RSA'),
+            use: z.literal('sig'),
+            alg: z.literal('RS256'),
+            kid: z.string(),
+            n: z.string(),
+            e: z.string(),
+          }),
+        ),
+      }),
+    },
+  },
+  problems: [],
+});

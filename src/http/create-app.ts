@@ -55,7 +55,12 @@ export function createApp(options: Options): Express {
   app.use(ADMIN_CONSOLE_PATH, options.adminConsole);
   // One address, so that there is one cookie.
   app.use(`/api/${options.apiVersion}/admin`, aliasOfConsole);
-  const api = mountRoutes(options.routes, options);
+  const isOutside = ({ descriptor }: Route): boolean => descriptor.outsideApi === true;
+  app.use(mountRoutes(options.routes.filter(isOutside), options));
+  const api = mountRoutes(
+    options.routes.filter((route) => !isOutside(route)),
+    options,
+  );
   for (const prefix of ['/api', `/api/${options.apiVersion}`]) {
     // Scripts and styles of Swagger UI; its page itself is a route like any other.
     app.use(`${prefix}/docs`, serveSwaggerAssets());

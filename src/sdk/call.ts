@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
-import { IDEMPOTENCY_KEY, type RouteDescriptor } from '../contract/route.contract.js';
+import { fullPath, IDEMPOTENCY_KEY, type RouteDescriptor } from '../contract/route.contract.js';
 import { ApiError, UnexpectedAnswerError } from './api-error.js';
 import { exchange, type OutgoingBody } from './exchange.js';
 import { openMultipart, type UploadFile } from './multipart.js';
@@ -101,9 +101,9 @@ async function send(
   throw ApiError.of(route.operationId, answer, await readText(answer));
 }
 
-function addressOf(baseUrl: string, { path }: RouteDescriptor, { params = {}, query = {} }: RequestParts): URL {
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name]));
-  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/api${filled}`);
+function addressOf(baseUrl: string, route: RouteDescriptor, { params = {}, query = {} }: RequestParts): URL {
+  const filled = fullPath(route).replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name]));
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}${filled}`);
   for (const [name, value] of Object.entries(query)) {
     for (const single of Array.isArray(value) ? value : [value]) {
       if (single !== undefined) url.searchParams.append(name, String(single));

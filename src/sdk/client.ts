@@ -25,7 +25,7 @@ import {
   refreshRoute,
 } from '../contract/session.contract.js';
 import { getJobRoute, listJobsRoute } from '../contract/job.contract.js';
-import { docsRoute, healthRoute, openapiRoute } from '../contract/service.contract.js';
+import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
 import { saveAnswer, type SaveOptions, type SavedFile } from './save-answer.js';
@@ -205,6 +205,10 @@ export class Client {
 
   getHealth(options?: CallOptions) {
     return call(this.connection, healthRoute, {}, options);
+  }
+
+  getKeySet(options?: CallOptions) {
+    return call(this.connection, keySetRoute, {}, options);
   }
 
   getOpenApi(options?: CallOptions) {

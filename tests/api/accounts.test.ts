@@ -106,7 +106,7 @@ describe('accounts', () => {
 
   it('does not take the token of an account that is gone', async () => {
     const { email } = await buildUser(app);
-    const answer = await app.client(tokenOfNobody(app, email)).get('/api/user/credits');
+    const answer = await app.client(await tokenOfNobody(app, email)).get('/api/user/credits');
     expectProblem(answer, 'invalid-token');
   });
 
@@ -132,8 +132,8 @@ describe('accounts', () => {
 });
 
 /** Signed with the app's own key, for a user that was never there. */
-function tokenOfNobody({ container }: App, email: string): string {
-  const { privateKey, keyId } = container.infrastructure.keys;
+async function tokenOfNobody({ container }: App, email: string): Promise<string> {
+  const { privateKey, keyId } = await container.infrastructure.keys.signing();
   const id = randomUUID();
   return jwt.sign({ id, email, role: 'user', sid: randomUUID(), token_use: 'access' }, privateKey, {
     algorithm: 'RS256',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES, type RouteDescriptor, type Scope } from '../../src/contract/route.contract.js';
+import { fullPath, SCOPES, type RouteDescriptor, type Scope } from '../../src/contract/route.contract.js';
 import { ROUTES } from '../../src/contract/routes.js';
 import type { ApiClient } from '../support/api-client.js';
 import { startApp, type App } from '../support/app.js';
@@ -64,8 +64,8 @@ describe('API keys', () => {
     for (const { row } of rows) expect(row).not.toContain(key.slice(view.prefix.length));
   });
 
-  const call = (client: ApiClient, { method, path }: RouteDescriptor) =>
-    client.request(method.toUpperCase(), `/api${path.replaceAll(/\{\w+\}/g, ID)}`);
+  const call = (client: ApiClient, route: RouteDescriptor) =>
+    client.request(route.method.toUpperCase(), fullPath(route).replaceAll(/\{\w+\}/g, ID));
   const guarded = ROUTES.filter(({ access }) => access !== 'none');
   const subsets: Scope[][] = [['read'], ['write'], ['admin'], ['read', 'write'], ['read', 'admin'], ['write', 'admin']];
 

@@ -2,14 +2,14 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import type { RouteDescriptor } from '../../src/contract/route.contract.js';
+import { fullPath, type RouteDescriptor } from '../../src/contract/route.contract.js';
 import { ROUTES } from '../../src/contract/routes.js';
 import { startApp, type App } from '../support/app.js';
 import { buildUser, type TestUser } from '../support/build.js';
 import { expectProblem } from '../support/problems.js';
 
-const pathOf = ({ path }: RouteDescriptor): string =>
-  `/api${path.replaceAll(/\{\w+\}/g, '550e8400-e29b-41d4-a716-446655440000')}`;
+const pathOf = (route: RouteDescriptor): string =>
+  fullPath(route).replaceAll(/\{\w+\}/g, '550e8400-e29b-41d4-a716-446655440000');
 const PATHS = [...new Set(ROUTES.map(({ path }) => path))].map((path) => {
   const routes = ROUTES.filter((route) => route.path === path);
   const methods = routes.map(({ method }) => method.toUpperCase());

@@ -61,7 +61,7 @@ describe('a configuration that cannot be', () => {
 
 describe('the command for keys', () => {
   it(
-    'makes a pair once and never touches one that is there',
+    'D6.1 makes a pair once, never touches one that is there, and replaces it only when told to rotate',
     () =>
       withInstallation({ database: 'embedded' }, async (installation) => {
         const file = path.join(installation.folder, 'keys/private.key');
@@ -71,6 +71,9 @@ describe('the command for keys', () => {
         expect(again.code).toBe(1);
         expect(linesOf(again.stderr)).toEqual([`infernode: ${file} exists; it is not overwritten.`]);
         expect(await readFile(file, 'utf8')).toBe(key);
+        expect((await installation.run(['--force'], {}, KEYS)).code).toBe(64);
+        expect((await installation.run(['rotate'], {}, KEYS)).code).toBe(0);
+        expect(await readFile(file, 'utf8')).not.toBe(key);
       }),
     TEST_MS,
   );

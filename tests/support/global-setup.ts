@@ -35,7 +35,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const keys = { privateKeyPath: path.join(folder, 'private.key'), publicKeyPath: path.join(folder, 'public.key') };
+    const keys = {
+      privateKeyPath: path.join(folder, 'private.key'),
+      publicKeyPath: path.join(folder, 'public.key'),
+      previousPublicKeyPath: path.join(folder, 'previous-public.key'),
+    };
     await createSigningKeys(keys);
     project.provide('signingKeys', keys);
     await dropAbandonedDatabases(server);

@@ -53,7 +53,7 @@ export class AdminConsoleService {
 
   /** Null for a token that does not hold any more, and for who is no administrator any more. */
   async find(token: string): Promise<Principal | null> {
-    const claims = this.claimsOf(token);
+    const claims = await this.claimsOf(token);
     if (claims === null) return null;
     const { userId, sessionId, expiresAt } = claims;
     const user = await this.deps.repositories.sessions.findUser(sessionId, userId);
@@ -78,9 +78,9 @@ export class AdminConsoleService {
     );
   }
 
-  private claimsOf(token: string) {
+  private async claimsOf(token: string) {
     try {
-      return this.deps.tokens.verify(token);
+      return await this.deps.tokens.verify(token);
     } catch (error) {
       // Ran out, or never was one of ours: the login page says the rest.
       if (error instanceof AppError && error.code === 'invalid-token') return null;

@@ -1,5 +1,6 @@
-import type { docsRoute, healthRoute, openapiRoute } from '../../contract/service.contract.js';
+import type { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../../contract/service.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
+import type { KeyRing } from '../../platform/auth/key-ring.js';
 import type { ServiceInfoService } from './service-info.service.js';
 
 interface Documents {
@@ -8,10 +9,14 @@ interface Documents {
   docsPage: string;
 }
 
+/** Soon enough for a key that is taken away, seldom enough to cost nothing. */
+const KEY_SET_HEADERS = { 'Cache-Control': 'public, max-age=300' };
+
 export class ServiceInfoController {
   constructor(
     private readonly service: ServiceInfoService,
     private readonly documents: Documents,
+    private readonly keys: Pick<KeyRing, 'published'>,
   ) {}
 
   readonly health: RouteHandler<typeof healthRoute> = async () => {
@@ -20,6 +25,11 @@ export class ServiceInfoController {
       body: { status: 'Server is working!', timestamp: new Date().toISOString() },
     };
   };
+
+  readonly keySet: RouteHandler<typeof keySetRoute> = async () => ({
+    body: { keys: await this.keys.published() },
+    headers: KEY_SET_HEADERS,
+  });
 
   readonly openapi: RouteHandler<typeof openapiRoute> = () => Promise.resolve({ body: { ...this.documents.openapi } });
 

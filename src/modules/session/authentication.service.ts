@@ -36,7 +36,7 @@ export class AuthenticationService {
 
   private async bySession(token: string): Promise<Principal> {
     const { sessions } = this.deps.repositories;
-    const { sessionId, userId, expiresAt } = this.deps.tokens.verify(token);
+    const { sessionId, userId, expiresAt } = await this.deps.tokens.verify(token);
     const user = await sessions.findUser(sessionId, userId);
     if (user === null) throw new AppError('invalid-token', 'The session of this token has ended.');
     if (user.stale) await this.note(() => sessions.touch(sessionId));

@@ -125,7 +125,7 @@ export class SessionService {
     const secondsLeft = Math.floor((session.expiresAt.getTime() - Date.now()) / 1000);
     const expiresIn = Math.max(1, Math.min(this.deps.tokenSeconds, secondsLeft));
     const claims = { userId: user.id, email: user.email, role: user.role, sessionId: session.id };
-    return { token: this.deps.tokens.issue(claims, expiresIn), refreshToken, expiresIn };
+    return { token: await this.deps.tokens.issue(claims, expiresIn), refreshToken, expiresIn };
   }
 }
 

@@ -1,10 +1,17 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeRsaKey } from '../../../tests/support/rsa-key.js';
-import { createSigningKeys, loadOrCreateSigningKeys, SigningKeyError, type KeyPaths } from './signing-keys.js';
+import {
+  createSigningKeys,
+  loadOrCreateSigningKeys,
+  loadSigningKeys,
+  rotateSigningKeys,
+  SigningKeyError,
+  type KeyPaths,
+} from './signing-keys.js';
 
 describe('signing keys', () => {
   let folder: string;
@@ -14,6 +21,7 @@ describe('signing keys', () => {
     paths = {
       privateKeyPath: path.join(folder, 'new', 'private.key'),
       publicKeyPath: path.join(folder, 'new', 'public.key'),
+      previousPublicKeyPath: path.join(folder, 'new', 'previous-public.key'),
     };
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -22,14 +30,14 @@ describe('signing keys', () => {
     const first = await loadOrCreateSigningKeys(paths);
     const second = await loadOrCreateSigningKeys(paths);
     expect([first.created, second.created]).toEqual([true, false]);
-    expect(second.keys.keyId).toBe(first.keys.keyId);
+    expect(second.signing.keyId).toBe(first.signing.keyId);
     expect((await stat(paths.privateKeyPath)).mode & 0o777).toBe(0o600);
     expect(await readdir(path.dirname(paths.privateKeyPath))).toEqual(['private.key', 'public.key']);
   });
 
   it('are the same for all that start at the same time', async () => {
     const starts = await Promise.all(Array.from({ length: 4 }, () => loadOrCreateSigningKeys(paths)));
-    expect(new Set(starts.map(({ keys }) => keys.keyId)).size).toBe(1);
+    expect(new Set(starts.map(({ signing }) => signing.keyId)).size).toBe(1);
     expect(starts.filter(({ created }) => created)).toHaveLength(1);
     expect(await readdir(path.dirname(paths.privateKeyPath))).toEqual(['private.key', 'public.key']);
   });
@@ -42,9 +50,9 @@ describe('signing keys', () => {
   });
 
   it('do without the public half, which follows from the private one', async () => {
-    const { keys } = await loadOrCreateSigningKeys(paths);
+    const { signing } = await loadOrCreateSigningKeys(paths);
     await rm(paths.publicKeyPath);
-    expect((await loadOrCreateSigningKeys(paths)).keys.keyId).toBe(keys.keyId);
+    expect((await loadOrCreateSigningKeys(paths)).signing.keyId).toBe(signing.keyId);
   });
 
   it('are refused without the private half, rather than made anew', async () => {
@@ -78,5 +86,66 @@ describe('signing keys', () => {
     const refusal = await loadOrCreateSigningKeys(paths).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(SigningKeyError);
     expect((refusal as Error).message).toMatch(/is not a PEM key\.$/);
+  });
+
+  describe('rotated', () => {
+    const rotate = (force = false) => rotateSigningKeys(paths, { tokenSeconds: 3600, force });
+    const load = async () => {
+      const keys = await loadSigningKeys(paths);
+      if (keys === null) throw new Error('There are no keys.');
+      return keys;
+    };
+    const makeOlder = (seconds: number) => {
+      const then = new Date(Date.now() - seconds * 1000);
+      return utimes(paths.previousPublicKeyPath, then, then);
+    };
+
+    it('sign with a new one, and keep the one before', async () => {
+      await createSigningKeys(paths);
+      const before = await load();
+      await rotate();
+      const after = await load();
+      expect(after.signing.keyId).not.toBe(before.signing.keyId);
+      expect(after.previous?.keyId).toBe(before.signing.keyId);
+      expect((await stat(paths.privateKeyPath)).mode & 0o777).toBe(0o600);
+      expect(after.exposed).toBe(false);
+      expect((await readdir(path.dirname(paths.privateKeyPath))).filter((name) => name.endsWith('.new'))).toEqual([]);
+    });
+
+    it('are not rotated again while tokens of the key before are valid, unless that is meant', async () => {
+      await createSigningKeys(paths);
+      await rotate();
+      const first = await load();
+      await expect(rotate()).rejects.toThrow(/Tokens of the key before the current one are valid until 20/);
+      expect((await load()).signing.keyId).toBe(first.signing.keyId);
+      await rotate(true);
+      expect((await load()).previous?.keyId).toBe(first.signing.keyId);
+      await makeOlder(3600 + 121);
+      await rotate();
+    });
+
+    it('work wherever a rotation was cut off, and can be rotated then', async () => {
+      await createSigningKeys(paths);
+      const { signing } = await load();
+      await copyFile(paths.publicKeyPath, paths.previousPublicKeyPath);
+      expect(await load()).toMatchObject({ signing: { keyId: signing.keyId }, previous: null });
+      await writeFile(paths.privateKeyPath, makeRsaKey().export({ type: 'pkcs8', format: 'pem' }));
+      const cutOff = await load();
+      expect(cutOff.signing.keyId).not.toBe(signing.keyId);
+      expect(cutOff.previous?.keyId).toBe(signing.keyId);
+      await rotate(true);
+      expect((await load()).previous?.keyId).toBe(cutOff.signing.keyId);
+    });
+
+    it('one at a time', async () => {
+      await createSigningKeys(paths);
+      const ends = await Promise.allSettled([rotate(), rotate()]);
+      expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect((await load()).previous).not.toBeNull();
+    });
+
+    it('have to be there first', async () => {
+      await expect(rotate()).rejects.toThrow(/There is no .*private\.key yet/);
+    });
   });
 });

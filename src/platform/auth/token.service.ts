@@ -3,7 +3,7 @@ import jwt from 'jsonwebtoken';
 import { z } from 'zod';
 import { ROLES, type Role } from '../../contract/account.contract.js';
 import { AppError } from '../app-error.js';
-import type { SigningKeys } from './signing-keys.js';
+import type { KeyRing } from './key-ring.js';
 
 const ISSUER = 'infernode';
 const ALGORITHM = 'RS256';
@@ -36,17 +36,18 @@ const CLOCK_SKEW_SECONDS = 60;
 /** Signs and checks tokens of one use (RFC 7519, RS256 only; RFC 8725 sections 3.1–3.10). */
 export class TokenService {
   constructor(
-    private readonly keys: SigningKeys,
+    private readonly keys: Pick<KeyRing, 'signing' | 'verifying'>,
     private readonly use: TokenUse = 'access',
   ) {}
 
-  issue(claims: TokenClaims, lifetimeSeconds: number): string {
+  async issue(claims: TokenClaims, lifetimeSeconds: number): Promise<string> {
+    const { privateKey, keyId } = await this.keys.signing();
     return jwt.sign(
       { id: claims.userId, email: claims.email, role: claims.role, sid: claims.sessionId, token_use: this.use },
-      this.keys.privateKey,
+      privateKey,
       {
         algorithm: ALGORITHM,
-        keyid: this.keys.keyId,
+        keyid: keyId,
         subject: claims.userId,
         issuer: ISSUER,
         audience: ISSUER,
@@ -57,15 +58,16 @@ export class TokenService {
   }
 
   /** @throws AppError invalid-token */
-  verify(token: string): TokenClaims & { expiresAt: Date } {
+  async verify(token: string): Promise<TokenClaims & { expiresAt: Date }> {
     try {
-      const { header, payload } = jwt.verify(token, this.keys.publicKey, {
+      const key = await this.keys.verifying(keyIdOf(token));
+      if (key === null) throw new Error('unknown key id');
+      const { header, payload } = jwt.verify(token, key, {
         algorithms: [ALGORITHM],
         issuer: ISSUER,
         audience: ISSUER,
         complete: true,
       });
-      if (header.kid !== this.keys.keyId) throw new Error('unknown key id');
       // RFC 7515 section 4.1.11: extensions that are not understood must not be ignored.
       if (header.typ !== 'JWT' || 'crit' in header) throw new Error('unexpected header');
       const claims = payloadSchema.parse(payload);
@@ -86,4 +88,11 @@ export class TokenService {
       });
     }
   }
+}
+
+/** As the token claims: it only tells which key to try, and that key decides. */
+function keyIdOf(token: string): string {
+  const header = jwt.decode(token, { complete: true })?.header;
+  if (header?.alg !== ALGORITHM || typeof header.kid !== 'string') throw new Error('unexpected header');
+  return header.kid;
 }

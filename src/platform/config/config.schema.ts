@@ -173,6 +173,13 @@ export const SETTINGS = define({
     default: './keys/public.key',
     description: 'Its public half (PEM).',
   },
+  JWT_PREVIOUS_PUBLIC_KEY_PATH: {
+    group: 'Accounts',
+    schema: text,
+    default: './keys/previous-public.key',
+    description:
+      'Public half (PEM) of the key before the last rotation; its tokens count until JWT_EXPIRATION has gone by since.',
+  },
   JWT_ALGORITHM: {
     group: 'Accounts',
     schema: z.literal('RS256', { error: 'only RS256 is supported' }),

@@ -102,7 +102,7 @@ describe('loadConfig', () => {
     [{ CARBON_INTENSITY: '-1' }, /^CARBON_INTENSITY: must be a number/],
     [
       { JWT_PRIVATE_KEY_PATH: './key', JWT_PUBLIC_KEY_PATH: '/somewhere/key' },
-      /^JWT_PUBLIC_KEY_PATH: must differ from JWT_PRIVATE_KEY_PATH$/,
+      /^JWT_PRIVATE_KEY_PATH, JWT_PUBLIC_KEY_PATH, .+: must differ from each other$/,
     ],
   ])('says in one line what is wrong with %j', (env, line) => {
     const problems = problemsOf(() => load(env));

@@ -32,6 +32,7 @@ export interface Config {
   readonly dataDir: string;
   readonly privateKeyPath: string;
   readonly publicKeyPath: string;
+  readonly previousPublicKeyPath: string;
   readonly database: DatabaseConfig;
   readonly queue: QueueConfig;
   readonly engineProcesses: number;
@@ -78,6 +79,7 @@ export function loadConfig(source: ConfigSource): Config {
     dataDir: path.resolve(source.cwd, settings.DATA_DIR),
     privateKeyPath: path.resolve(source.cwd, settings.JWT_PRIVATE_KEY_PATH),
     publicKeyPath: path.resolve(source.cwd, settings.JWT_PUBLIC_KEY_PATH),
+    previousPublicKeyPath: path.resolve(source.cwd, settings.JWT_PREVIOUS_PUBLIC_KEY_PATH),
     database: databaseConfig(settings),
     queue: queueConfig(settings),
     engineProcesses,
@@ -177,8 +179,11 @@ function checked(config: Config): Config {
   if (settings.ADMIN_PASSWORD !== undefined && Buffer.byteLength(settings.ADMIN_PASSWORD) > 72) {
     problems.push('ADMIN_PASSWORD: has more than the 72 bytes that bcrypt reads');
   }
-  if (config.privateKeyPath === config.publicKeyPath) {
-    problems.push('JWT_PUBLIC_KEY_PATH: must differ from JWT_PRIVATE_KEY_PATH');
+  const keyPaths = [config.privateKeyPath, config.publicKeyPath, config.previousPublicKeyPath];
+  if (new Set(keyPaths).size < keyPaths.length) {
+    problems.push(
+      'JWT_PRIVATE_KEY_PATH, JWT_PUBLIC_KEY_PATH, JWT_PREVIOUS_PUBLIC_KEY_PATH: must differ from each other',
+    );
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
