@@ -1,6 +1,6 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { exampleOf, problemExample } from './openapi-examples.js';
+import { problemExample, setExamples } from './openapi-examples.js';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
 import { IDEMPOTENCY_KEY, TAGS, type RouteDescriptor, type Tag } from './route.contract.js';
 import { ROUTES } from './routes.js';
@@ -92,22 +92,8 @@ export function buildOpenApi(version: string, apiVersion = 'v1') {
       description: TAG_DESCRIPTIONS[name],
     })),
   });
-  addBodyExamples(document);
+  setExamples(document);
   return document;
-}
-
-type Document = ReturnType<OpenApiGeneratorV31['generateDocument']>;
-
-/** After the fact: an example may follow references, which are known only in the whole document. */
-function addBodyExamples({ paths = {}, components }: Document): void {
-  for (const item of Object.values(paths)) {
-    for (const { requestBody } of Object.values(item) as { requestBody?: { content: object } }[]) {
-      const media = (
-        requestBody?.content as Record<string, { schema: object; example?: unknown } | undefined> | undefined
-      )?.['application/json'];
-      if (media !== undefined) media.example = exampleOf(media.schema, components?.schemas ?? {});
-    }
-  }
 }
 
 function toPath(route: RouteDescriptor): RouteConfig {
