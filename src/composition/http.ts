@@ -51,7 +51,13 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ...apiKeyRoutes(new ApiKeyController(services.apiKeys)),
     ...datasetRoutes(new DatasetController(services.datasets)),
     ...videoRoutes(new VideoController(services.videos, uploads)),
-    ...inferenceRoutes(new InferenceController(services.inference, services.inferenceReading)),
+    ...inferenceRoutes(
+      new InferenceController({
+        inference: services.inference,
+        reading: services.inferenceReading,
+        results: services.inferenceResults,
+      }),
+    ),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents, infrastructure.keys)),

@@ -9,7 +9,9 @@ import { InferenceReadingService } from '../modules/inference/inference-reading.
 import { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
+import { InferenceResultService } from '../modules/inference/inference-result.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
+import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { AuthenticationService } from '../modules/session/authentication.service.js';
 import { CredentialCheckService } from '../modules/session/credential-check.service.js';
@@ -101,7 +103,9 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     capabilities: runner.describe(),
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
   });
-  const inferenceReading = new InferenceReadingService({ repositories, store });
+  const inferenceReading = new InferenceReadingService({ repositories });
+  const inferenceResults = new InferenceResultService({ repositories, store, logger });
+  const resultExpiry = new ResultExpiryService({ repositories, store, logger });
   const execution = new InferenceExecutionService({
     uow,
     repositories,
@@ -116,6 +120,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     backoffSeconds: settings.JOB_BACKOFF,
     wattsPerCore: settings.CPU_WATTS_PER_CORE,
     gramsPerKwh: settings.CARBON_INTENSITY,
+    resultRetentionSeconds: settings.RESULT_RETENTION ?? null,
   });
   const recovery = new InferenceRecoveryService({
     uow,
@@ -146,6 +151,8 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     videos,
     inference,
     inferenceReading,
+    inferenceResults,
+    resultExpiry,
     execution,
     recovery,
     sessions,

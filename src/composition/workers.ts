@@ -49,6 +49,11 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         },
       },
       {
+        name: 'remove expired results',
+        everyMs: PURGE_EVERY_MS,
+        run: () => services.resultExpiry.removeExpired(),
+      },
+      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {

@@ -201,9 +201,15 @@ export const jobResultRoute = defineRoute({
   request: { params: idParams },
   success: {
     status: 200,
-    answer: { description: 'The result.', schema: z.object({ results: resultSchema }) },
+    answer: {
+      description: 'The result.',
+      schema: z.object({
+        results: resultSchema,
+        expires_at: timeSchema.nullable().meta({ description: 'After this time it is gone; null: it stays.' }),
+      }),
+    },
   },
-  problems: ['not-found', 'result-not-ready', 'job-without-result'],
+  problems: ['not-found', 'result-not-ready', 'job-without-result', 'result-gone'],
 });
 
 export const jobArchiveRoute = defineRoute({
@@ -219,5 +225,24 @@ export const jobArchiveRoute = defineRoute({
     status: 200,
     answer: { description: 'The ZIP file.', contentType: 'application/zip' },
   },
-  problems: ['not-found', 'result-not-ready', 'job-without-result'],
+  problems: ['not-found', 'result-not-ready', 'job-without-result', 'result-gone'],
+});
+
+export const deleteResultRoute = defineRoute({
+  operationId: 'deleteJobResult',
+  method: 'delete',
+  path: '/inference/result/{id}',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Delete the result of a job',
+  description: 'Its numbers and its ZIP file are removed for good. The job stays COMPLETED, and paid.',
+  request: { params: idParams },
+  success: {
+    status: 200,
+    answer: {
+      description: 'The result is gone.',
+      schema: z.object({ message: messageSchema.meta({ example: 'Result deleted successfully' }) }),
+    },
+  },
+  problems: ['not-found', 'result-not-ready', 'job-without-result', 'result-gone'],
 });

@@ -116,6 +116,13 @@ export const jobSchema = z
     attempts: z.array(attemptSchema),
     retried_by: z.array(idSchema).meta({ description: 'Jobs that repeat this one.' }),
     wait: waitSchema.nullable().meta({ description: 'Why it is still PENDING; null otherwise.' }),
+    result: z
+      .object({
+        expires_at: timeSchema.nullable().meta({ description: 'After this time it is gone; null: it stays.' }),
+        gone: z.enum(['deleted', 'expired']).nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Null as long as there was none.' }),
     carbon_footprint: z.number().nullable().meta({ description: 'Grams CO2e.' }),
     energy_wh: z.number().nullable(),
   })

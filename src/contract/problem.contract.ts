@@ -36,6 +36,7 @@ export const PROBLEM_KINDS = {
     retryable: true,
   },
   'events-gone': { status: 410, title: 'The events are no longer kept', retryable: false },
+  'result-gone': { status: 410, title: 'The result is no longer there', retryable: false },
   'precondition-failed': { status: 412, title: 'It has changed meanwhile', retryable: false },
   'payload-too-large': { status: 413, title: 'The request is too large', retryable: false },
   'uri-too-long': { status: 414, title: 'The address is too long', retryable: false },

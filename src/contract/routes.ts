@@ -12,6 +12,7 @@ import {
 import { eventsRoute, jobEventsRoute, websocketStatsRoute, websocketTestRoute } from './events.contract.js';
 import {
   cancelJobRoute,
+  deleteResultRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
@@ -54,6 +55,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   cancelJobRoute,
   jobResultRoute,
   jobArchiveRoute,
+  deleteResultRoute,
   listAuditRoute,
   eventsRoute,
   jobEventsRoute,

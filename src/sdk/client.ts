@@ -12,6 +12,7 @@ import {
 import { eventsRoute, jobEventsRoute, websocketStatsRoute, websocketTestRoute } from '../contract/events.contract.js';
 import {
   cancelJobRoute,
+  deleteResultRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
@@ -173,6 +174,11 @@ export class Client {
 
   getJobResult(id: string, options?: CallOptions) {
     return call(this.connection, jobResultRoute, { params: { id } }, options);
+  }
+
+  /** The job stays; its numbers and its ZIP file are gone for good. */
+  deleteJobResult(id: string, options?: CallOptions) {
+    return call(this.connection, deleteResultRoute, { params: { id } }, options);
   }
 
   /** Streams the ZIP to `path`, which appears complete or not at all. */

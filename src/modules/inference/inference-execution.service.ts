@@ -43,6 +43,8 @@ interface Deps {
   backoffSeconds: number;
   wattsPerCore: number;
   gramsPerKwh: number;
+  /** How long results are kept; null for ever. */
+  resultRetentionSeconds: number | null;
 }
 
 /** How long a result waits for a database that is away, before its work is given up. */
@@ -177,7 +179,8 @@ export class InferenceExecutionService {
     const job = await this.deps.uow.run(async ({ repositories }) => {
       const completed = await repositories.jobs.completeIfClaimed(claim, payload.velocity.length, footprint);
       if (completed === null) return null;
-      await repositories.results.add({ jobId: completed.id, payload, archive });
+      const keptSeconds = this.deps.resultRetentionSeconds;
+      await repositories.results.add({ jobId: completed.id, payload, archive, keptSeconds });
       await settleCompleted(repositories.credits, completed);
       await repositories.events.append(completed.userId, [statusEvent(completed, payload)]);
       return completed;

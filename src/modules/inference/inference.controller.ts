@@ -1,34 +1,40 @@
 import { pipeline } from 'node:stream/promises';
-import type {
-  cancelJobRoute,
-  jobArchiveRoute,
-  jobResultRoute,
-  jobStatusRoute,
-  submitInferenceRoute,
+import {
+  JOB_STATUSES,
+  type cancelJobRoute,
+  type deleteResultRoute,
+  type jobArchiveRoute,
+  type jobResultRoute,
+  type jobStatusRoute,
+  type submitInferenceRoute,
 } from '../../contract/inference.contract.js';
 import type { getJobRoute, listJobsRoute } from '../../contract/job.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
 import type { Job } from './inference.domain.js';
 import {
+  isoTime,
   presentCancellation,
   presentJob,
   presentJobStatus,
   presentListedJob,
   presentResult,
 } from './inference.presenter.js';
-import { JOB_STATUSES } from '../../contract/inference.contract.js';
 import type { InferenceReadingService } from './inference-reading.service.js';
+import type { InferenceResultService } from './inference-result.service.js';
 import type { InferenceService } from './inference.service.js';
 
+interface Deps {
+  inference: InferenceService;
+  reading: InferenceReadingService;
+  results: InferenceResultService;
+}
+
 export class InferenceController {
-  constructor(
-    private readonly inference: InferenceService,
-    private readonly reading: InferenceReadingService,
-  ) {}
+  constructor(private readonly deps: Deps) {}
 
   readonly submit: RouteHandler<typeof submitInferenceRoute> = ({ body }, { principal, once }) =>
     once.run(
-      (once) => this.inference.submit({ ...body, userId: principal.userId }, once),
+      (once) => this.deps.inference.submit({ ...body, userId: principal.userId }, once),
       (jobs: Job[]) => ({
         body: { jobId: jobs.map((job) => job.id) },
         headers: { Location: `/api/inference/status/${jobs[0].id}` },
@@ -36,7 +42,7 @@ export class InferenceController {
     );
 
   readonly list: RouteHandler<typeof listJobsRoute> = async ({ query }, { principal }) => {
-    const page = await this.reading.list(principal.userId, {
+    const page = await this.deps.reading.list(principal.userId, {
       statuses: query.status ?? JOB_STATUSES,
       datasetId: query.dataset ?? null,
       tag: query.tag ?? null,
@@ -49,25 +55,31 @@ export class InferenceController {
   };
 
   readonly get: RouteHandler<typeof getJobRoute> = async ({ params }, { principal }) => ({
-    body: { job: presentJob(await this.reading.view(principal.userId, params.id)) },
+    body: { job: presentJob(await this.deps.reading.view(principal.userId, params.id)) },
   });
 
   readonly status: RouteHandler<typeof jobStatusRoute> = async ({ params }, { principal }) => ({
-    body: presentJobStatus(await this.reading.status(principal.userId, params.id)),
+    body: presentJobStatus(await this.deps.reading.status(principal.userId, params.id)),
   });
 
   readonly cancel: RouteHandler<typeof cancelJobRoute> = async ({ params }, { principal }) => {
-    const job = await this.inference.cancel(principal.userId, params.id);
+    const job = await this.deps.inference.cancel(principal.userId, params.id);
     const body = presentCancellation(job);
     return job.status === 'RUNNING' ? { status: 202, body } : { body };
   };
 
-  readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => ({
-    body: { results: presentResult(await this.reading.result(principal.userId, params.id)) },
-  });
+  readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => {
+    const { payload, expiresAt } = await this.deps.results.get(principal.userId, params.id);
+    return { body: { results: presentResult(payload), expires_at: isoTime(expiresAt) } };
+  };
+
+  readonly deleteResult: RouteHandler<typeof deleteResultRoute> = async ({ params }, { principal }) => {
+    await this.deps.results.delete(principal.userId, params.id);
+    return { body: { message: 'Result deleted successfully' } };
+  };
 
   readonly archive: RouteHandler<typeof jobArchiveRoute> = async ({ params }, { principal, request, response }) => {
-    const archive = await this.reading.archive(principal.userId, params.id);
+    const archive = await this.deps.results.archive(principal.userId, params.id);
     response.status(200).set({
       'Content-Type': 'application/zip',
       'Content-Length': String(archive.bytes),

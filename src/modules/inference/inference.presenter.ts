@@ -2,7 +2,7 @@ import { parametersSchema, resultSchema, type InferenceResult } from '../../cont
 import type { Job } from './inference.domain.js';
 import type { JobView, Wait } from './job-view.domain.js';
 
-const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
+export const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
 
 function presentMembers(job: Job) {
   return {
@@ -43,6 +43,7 @@ export function presentJob(view: JobView) {
     })),
     retried_by: view.retriedBy,
     wait: wait === null ? null : presentWait(wait),
+    result: view.result === null ? null : { expires_at: isoTime(view.result.expiresAt), gone: view.result.gone },
     carbon_footprint: job.carbonGrams,
     energy_wh: job.energyWh,
   };

@@ -1,5 +1,6 @@
 import {
   cancelJobRoute,
+  deleteResultRoute,
   jobArchiveRoute,
   jobResultRoute,
   jobStatusRoute,
@@ -17,4 +18,5 @@ export const inferenceRoutes = (controller: InferenceController): Route[] => [
   route(cancelJobRoute, controller.cancel),
   route(jobResultRoute, controller.result),
   route(jobArchiveRoute, controller.archive),
+  route(deleteResultRoute, controller.deleteResult),
 ];

@@ -1,3 +1,4 @@
+import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 
 export interface AttemptView {
@@ -24,4 +25,6 @@ export interface JobView {
   retriedBy: string[];
   settlement: Settlement;
   wait: Wait | null;
+  /** Null as long as there was none. */
+  result: { expiresAt: Date | null; gone: Removal | null } | null;
 }

@@ -1,4 +1,5 @@
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 import type { JobView, Settlement, Wait } from './job-view.domain.js';
 import type { JobRow } from './inference.dao.js';
@@ -24,6 +25,9 @@ interface Surroundings {
   retried_by: string[];
   bookings: string[];
   ahead: number | null;
+  has_result: boolean;
+  result_expires_at: Date | null;
+  result_gone: Removal | null;
 }
 
 /** Reads for people: everything about one job in one statement, so that its parts fit each other. */
@@ -59,11 +63,14 @@ SELECT job.*, dataset.name AS dataset_name, dataset.deleted_at IS NOT NULL AS da
     (SELECT count(*) FROM (
        SELECT 1 FROM inference_jobs
        WHERE status = 'PENDING' AND priority = job.priority AND available_at < job.available_at LIMIT $3) AS earlier)
-  )::int END AS ahead
+  )::int END AS ahead,
+  result.id IS NOT NULL AS has_result, result.expires_at AS result_expires_at,
+  coalesce(result.removal, CASE WHEN result.expires_at <= now() THEN 'expired' END) AS result_gone
 FROM inference_jobs AS job
 JOIN datasets AS dataset ON dataset.id = job.dataset_id
 JOIN videos AS goal ON goal.id = job.goal_video_id
 JOIN videos AS current ON current.id = job.current_video_id
+LEFT JOIN results AS result ON result.job_id = job.id
 WHERE job.user_id = $1 AND job.id = $2`;
 
 function toView(row: JobRow & Surroundings): JobView {
@@ -83,6 +90,7 @@ function toView(row: JobRow & Surroundings): JobView {
     retriedBy: row.retried_by,
     settlement: settlementOf(job, row.bookings),
     wait: waitOf(row),
+    result: row.has_result ? { expiresAt: row.result_expires_at, gone: row.result_gone } : null,
   };
 }
 

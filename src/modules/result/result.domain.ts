@@ -1,9 +1,11 @@
 import type { InferenceResult } from '../../contract/inference.contract.js';
 
-export interface StoredResult {
+export interface NewResult {
   jobId: string;
   payload: InferenceResult;
   archive: Archive;
+  /** Seconds until it expires; null for never. */
+  keptSeconds: number | null;
 }
 
 export interface Archive {
@@ -11,6 +13,25 @@ export interface Archive {
   bytes: number;
   /** Lower-case hex. */
   sha256: string;
+}
+
+/** Why a result is no longer there. */
+export const REMOVALS = ['deleted', 'expired'] as const;
+export type Removal = (typeof REMOVALS)[number];
+
+interface ResultFacts {
+  jobId: string;
+  archive: Archive;
+  expiresAt: Date | null;
+}
+
+export interface StoredResult extends ResultFacts {
+  gone: null;
+  payload: InferenceResult;
+}
+
+export interface GoneResult extends ResultFacts {
+  gone: { because: Removal; at: Date };
 }
 
 export const RESULT_PREFIX = 'results/';

@@ -296,6 +296,11 @@ export const SETTINGS = define({
     description: 'A worker silent for this long has lost its job to the next one.',
   },
   JOB_TIMEOUT: { group: 'Jobs', schema: duration, default: '6h', description: 'Longest time one attempt may take.' },
+  RESULT_RETENTION: {
+    group: 'Jobs',
+    schema: duration,
+    description: 'How long the result of a job is kept, for example 30d. Left out: until its owner deletes it.',
+  },
   RECONCILE_INTERVAL: {
     group: 'Jobs',
     schema: duration,

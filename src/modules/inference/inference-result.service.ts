@@ -1,0 +1,69 @@
+import { AppError } from '../../platform/app-error.js';
+import type { Logger } from '../../platform/logging/logger.js';
+import { ObjectMissingError, type ObjectStore } from '../../platform/storage/object-store.port.js';
+import type { GoneResult, StoredResult } from '../result/result.domain.js';
+import type { ResultRepository } from '../result/result.repository.js';
+import { isFinal } from './inference.domain.js';
+import type { InferenceRepository } from './inference.repository.js';
+
+interface Deps {
+  repositories: { jobs: InferenceRepository; results: ResultRepository };
+  store: ObjectStore;
+  logger: Logger;
+}
+
+/** Results, by the jobs that they are of. */
+export class InferenceResultService {
+  constructor(private readonly deps: Deps) {}
+
+  /** @throws AppError not-found, result-not-ready, job-without-result, result-gone */
+  async get(userId: string, id: string): Promise<StoredResult> {
+    const job = await this.deps.repositories.jobs.getOwned(userId, id);
+    if (!isFinal(job.status)) {
+      throw new AppError('result-not-ready', `The job is ${job.status}; its result comes with COMPLETED.`);
+    }
+    const result = await this.deps.repositories.results.ofJob(id);
+    if (result === null) {
+      throw new AppError(
+        'job-without-result',
+        `The job is ${job.status}: ${job.errorMessage ?? 'there is no result.'}`,
+      );
+    }
+    if (result.gone !== null) throw resultGone(result);
+    return result;
+  }
+
+  /** @throws AppError not-found, result-not-ready, job-without-result, result-gone */
+  async archive(userId: string, id: string) {
+    const { archive } = await this.get(userId, id);
+    try {
+      return { ...(await this.deps.store.read(archive.key)), sha256: archive.sha256 };
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError)) throw error;
+      // The result may have been removed since its row was read.
+      await this.get(userId, id);
+      throw new AppError('internal-error', 'The archive of this result is missing from the storage.', { cause: error });
+    }
+  }
+
+  /** @throws AppError not-found, result-not-ready, job-without-result, result-gone */
+  async delete(userId: string, id: string): Promise<void> {
+    await this.get(userId, id);
+    // The row first: what a crash leaves of the file, the sweeper takes away.
+    const key = await this.deps.repositories.results.delete(id);
+    if (key === null) {
+      await this.get(userId, id);
+      throw new Error(`The result of job ${id} is there and cannot be removed`);
+    }
+    try {
+      await this.deps.store.delete(key);
+    } catch (error) {
+      this.deps.logger.warn('The archive of a deleted result stays behind for the sweeper', { key, error });
+    }
+  }
+}
+
+function resultGone({ gone: { because, at } }: GoneResult): AppError {
+  const detail = because === 'deleted' ? 'The result was deleted by its owner' : 'The result has expired';
+  return new AppError('result-gone', `${detail} (${at.toISOString()}).`);
+}
