@@ -13,7 +13,7 @@ export class ResultDao extends BaseDao<ResultModel> {
 
   /** @param keptSeconds how long it stays; null for ever */
   async insertExpiring(keptSeconds: number | null, values: CreationAttributes<ResultModel>): Promise<void> {
-    const expiresAt = keptSeconds === null ? null : literal(`now() + make_interval(secs => ${Number(keptSeconds)})`);
+    const expiresAt = keptSeconds === null ? null : literal(`now() + make_interval(secs => ${keptSeconds})`);
     await this.model.create({ ...values, expiresAt: expiresAt as never }, { ...this.inScope, returning: false });
   }
 
