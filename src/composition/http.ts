@@ -21,12 +21,16 @@ import { AdminConsoleController } from '../modules/admin-console/admin-console.c
 import { adminConsoleRouter } from '../modules/admin-console/admin-console.router.js';
 import { AuditController } from '../modules/audit/audit.controller.js';
 import { auditRoutes } from '../modules/audit/audit.router.js';
+import { CreditController } from '../modules/credit/credit.controller.js';
+import { creditRoutes } from '../modules/credit/credit.router.js';
 import { DatasetController } from '../modules/dataset/dataset.controller.js';
 import { datasetRoutes } from '../modules/dataset/dataset.router.js';
 import { EventController } from '../modules/event/event.controller.js';
 import { eventRoutes } from '../modules/event/event.router.js';
 import { InferenceController } from '../modules/inference/inference.controller.js';
 import { inferenceRoutes } from '../modules/inference/inference.router.js';
+import { QuoteController } from '../modules/quote/quote.controller.js';
+import { quoteRoutes } from '../modules/quote/quote.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { SessionController } from '../modules/session/session.controller.js';
@@ -49,6 +53,8 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ...accountRoutes(new AccountController(services.accounts)),
     ...sessionRoutes(new SessionController(services.sessions)),
     ...apiKeyRoutes(new ApiKeyController(services.apiKeys)),
+    ...creditRoutes(new CreditController(services.credits)),
+    ...quoteRoutes(new QuoteController(services.quotes)),
     ...datasetRoutes(new DatasetController(services.datasets)),
     ...videoRoutes(new VideoController(services.videos, uploads)),
     ...inferenceRoutes(

@@ -3,6 +3,7 @@ import { AccountService } from '../modules/account/account.service.js';
 import { AdminConsoleService } from '../modules/admin-console/admin-console.service.js';
 import { ApiKeyService } from '../modules/api-key/api-key.service.js';
 import { AuditService } from '../modules/audit/audit.service.js';
+import { CreditService } from '../modules/credit/credit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
 import { InferenceReadingService } from '../modules/inference/inference-reading.service.js';
@@ -12,6 +13,7 @@ import { InferenceRecoveryService } from '../modules/inference/inference-recover
 import { InferenceResultService } from '../modules/inference/inference-result.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
 import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
+import { QuoteService } from '../modules/quote/quote.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { AuthenticationService } from '../modules/session/authentication.service.js';
 import { CredentialCheckService } from '../modules/session/credential-check.service.js';
@@ -79,6 +81,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const apiKeys = new ApiKeyService({ uow, repositories });
   const audit = new AuditService({ repositories });
+  const credits = new CreditService({ uow, repositories });
   const files = new StoredFileService({ store, repositories, logger });
   const idempotency = new IdempotencyService({
     repositories,
@@ -100,12 +103,14 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const inference = new InferenceService({
     uow,
+    repositories,
     capabilities: runner.describe(),
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
   });
   const inferenceReading = new InferenceReadingService({ repositories });
   const inferenceResults = new InferenceResultService({ repositories, store, logger });
   const resultExpiry = new ResultExpiryService({ repositories, store, logger });
+  const quotes = new QuoteService({ repositories, inference, videos });
   const execution = new InferenceExecutionService({
     uow,
     repositories,
@@ -146,6 +151,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     apiKeys,
     audit,
     authentication,
+    credits,
     datasets,
     files,
     videos,
@@ -154,6 +160,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     inferenceResults,
     resultExpiry,
     execution,
+    quotes,
     recovery,
     sessions,
     retention,

@@ -8,7 +8,13 @@ export type Role = (typeof ROLES)[number];
 export const PASSWORD_MAX_BYTES = 72;
 const byteLength = (text: string): number => new TextEncoder().encode(text).length;
 
-const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ example: 'user@example.com' });
+export const emailSchema = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email())
+  .meta({ example: 'user@example.com' });
 
 export const newPasswordSchema = z
   .string()
@@ -85,7 +91,7 @@ export const creditsRoute = defineRoute({
   method: 'get',
   path: '/user/credits',
   access: 'user',
-  tag: 'Accounts',
+  tag: 'Credits',
   summary: "Get the caller's credit balance",
   success: {
     status: 200,

@@ -51,7 +51,7 @@ export const parametersSchema = z
     example: { startFrame: 0, endFrame: 500, goalFrameId: 40, frameStep: 2, detector: 'SIFT', useGpus: true },
   });
 
-const rangeSchema = z
+export const rangeSchema = z
   .string()
   .regex(/^(all|\d{1,9}-\d{1,9})$/, 'Use "all" or "a-b", for example "0-3".')
   .refine((text) => text === 'all' || Number(text.split('-')[0]) <= Number(text.split('-')[1]), {

@@ -30,6 +30,7 @@ export const PROBLEM_KINDS = {
   'job-already-final': { status: 409, title: 'The job has already ended', retryable: false },
   'result-not-ready': { status: 409, title: 'The job has no result yet', retryable: true },
   'job-without-result': { status: 409, title: 'The job ended without a result', retryable: false },
+  'already-refunded': { status: 409, title: 'The credits have been given back already', retryable: false },
   'idempotency-key-in-use': {
     status: 409,
     title: 'The same request is being worked on',
@@ -45,6 +46,8 @@ export const PROBLEM_KINDS = {
   'expectation-failed': { status: 417, title: 'The expectation cannot be met', retryable: false },
   'unsupported-archive': { status: 415, title: 'The file is not an archive that can be used', retryable: false },
   'validation-failed': { status: 422, title: 'The request is not valid', retryable: false },
+  'nothing-to-refund': { status: 422, title: 'Nothing was paid', retryable: false },
+  'balance-limit': { status: 422, title: 'The balance would become too large', retryable: false },
   'idempotency-key-reused': { status: 422, title: 'The key belongs to another request', retryable: false },
   'corrupt-video': { status: 422, title: 'The video is damaged', retryable: false },
   'corrupt-archive': { status: 422, title: 'The archive is damaged', retryable: false },

@@ -1,6 +1,7 @@
 import { creditsRoute, loginRoute, registerRoute } from './account.contract.js';
 import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from './api-key.contract.js';
 import { listAuditRoute } from './audit.contract.js';
+import { adjustRoute, listCreditEntriesRoute, quoteRoute, rechargeRoute, refundRoute } from './credit.contract.js';
 import {
   createDatasetRoute,
   deleteDatasetRoute,
@@ -42,6 +43,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   listApiKeysRoute,
   deleteApiKeyRoute,
   creditsRoute,
+  listCreditEntriesRoute,
+  quoteRoute,
   createDatasetRoute,
   listDatasetsRoute,
   getDatasetRoute,
@@ -56,6 +59,9 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,
+  rechargeRoute,
+  adjustRoute,
+  refundRoute,
   listAuditRoute,
   eventsRoute,
   jobEventsRoute,

@@ -1,4 +1,11 @@
 import { creditsRoute, loginRoute, registerRoute } from '../contract/account.contract.js';
+import {
+  adjustRoute,
+  listCreditEntriesRoute,
+  quoteRoute,
+  rechargeRoute,
+  refundRoute,
+} from '../contract/credit.contract.js';
 import { listAuditRoute } from '../contract/audit.contract.js';
 import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from '../contract/api-key.contract.js';
 import {
@@ -115,6 +122,29 @@ export class Client {
 
   getCredits(options?: CallOptions) {
     return call(this.connection, creditsRoute, {}, options);
+  }
+
+  /** Newest first. */
+  listCreditEntries(query: QueryOf<typeof listCreditEntriesRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listCreditEntriesRoute, { query }, options);
+  }
+
+  /** Charges nothing. */
+  quote(body: BodyOf<typeof quoteRoute>, options?: CallOptions) {
+    return call(this.connection, quoteRoute, { body }, options);
+  }
+
+  /** Administrators only, as `adjustCredits` and `refund`. */
+  recharge(body: BodyOf<typeof rechargeRoute>, options?: CallOptions) {
+    return call(this.connection, rechargeRoute, { body }, options);
+  }
+
+  adjustCredits(body: BodyOf<typeof adjustRoute>, options?: CallOptions) {
+    return call(this.connection, adjustRoute, { body }, options);
+  }
+
+  refund(body: BodyOf<typeof refundRoute>, options?: CallOptions) {
+    return call(this.connection, refundRoute, { body }, options);
   }
 
   createDataset(body: BodyOf<typeof createDatasetRoute>, options?: CallOptions) {

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type App } from '../support/app.js';
-import { buildDataset, buildUser, buildVideo, PARAMETERS, PASSWORD, SMALL_VIDEO } from '../support/build.js';
+import {
+  buildAdmin,
+  buildDataset,
+  buildUser,
+  buildVideo,
+  PARAMETERS,
+  PASSWORD,
+  SMALL_VIDEO,
+} from '../support/build.js';
 import { expectLedgersToBalance } from '../support/ledger.js';
 import { storedFiles } from '../support/stored-files.js';
 
@@ -74,6 +82,49 @@ describe('credits under simultaneous requests', () => {
     );
     expect(made.filter((admin) => admin !== null)).toHaveLength(1);
     expect(await app.sql(`SELECT 1 FROM users WHERE role = 'admin'`)).toHaveLength(1);
+  });
+
+  it('adds up recharges and spending that happen at the same time over two servers', async () => {
+    const [user, admin] = [await buildUser(app, { credits: 3 }), await buildAdmin(app)];
+    const { id } = await buildDataset(app, { user });
+    const admins = [admin.api, second.client(admin.token)];
+    const users = [user.api, second.client(user.token)];
+    const [recharges, uploads] = await Promise.all([
+      times(10, (index) => admins[index % 2].post('/api/admin/recharge', { email: user.email, credits: 1 })),
+      times(10, (index) => users[index % 2].upload(id, SMALL_VIDEO, `video ${index}`)),
+    ]);
+    expect(recharges.map(({ status }) => status)).toEqual(recharges.map(() => 200));
+    const paid = uploads.filter(({ status }) => status === 201).length;
+    expect(uploads.filter(({ status }) => status === 402)).toHaveLength(10 - paid);
+    expect(paid).toBeGreaterThanOrEqual(3);
+    expect(await user.api.credits()).toBe(13 - paid);
+  });
+
+  it('has one of many recharges with one key over two servers', async () => {
+    const [user, admin] = [await buildUser(app, { credits: 0 }), await buildAdmin(app)];
+    const clients = [admin.api, second.client(admin.token)];
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const answers = await times(10, (index) =>
+      clients[index % 2].post('/api/admin/recharge', { email: user.email, credits: 5 }, headers),
+    );
+    expect(answers.filter(({ status }) => status !== 200 && status !== 409)).toEqual([]);
+    expect(await user.api.credits()).toBe(5);
+    expect(await app.sql('SELECT 1 FROM audit_entries WHERE target_id = $1', [user.id])).toHaveLength(1);
+  });
+
+  it('lets no balance leave its ledger, whoever writes', async () => {
+    const { id } = await buildUser(app);
+    await expect(app.sql('UPDATE users SET credit = credit + 1 WHERE id = $1', [id])).rejects.toThrow(
+      'its ledger says 100',
+    );
+    const entry = `INSERT INTO credit_entries (user_id, kind, amount, balance_after, reason) VALUES ($1, 'adjustment', 1, $2, 'x')`;
+    await expect(app.sql(entry, [id, 101])).rejects.toThrow('its ledger says 101');
+    await expect(app.sql(entry, [id, 102])).rejects.toThrow('cannot leave 102');
+    await expect(
+      app.sql(
+        `INSERT INTO users (id, email, password_hash, credit) VALUES (gen_random_uuid(), 'gift@example.com', 'x', 5)`,
+      ),
+    ).rejects.toThrow('its ledger says 0');
   });
 
   it('never changes what is in the ledger, nor the end of a job', async () => {

@@ -1,6 +1,7 @@
 import { ACCESS_CHANNEL } from '../../platform/events/event-bus.port.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { MAX_BALANCE } from '../credit/credit.domain.js';
 import type { UserModel } from './account.model.js';
 
 export class UserDao extends BaseDao<UserModel> {
@@ -52,11 +53,17 @@ export class UserDao extends BaseDao<UserModel> {
     return row?.credit ?? null;
   }
 
-  /** Adds (or takes) credits unless the balance would fall below zero; the new balance, or null when it would. */
+  /** The balance, locked until the transaction ends. */
+  async lockCredit(id: string): Promise<number> {
+    const [row] = await this.rows<{ credit: number }>('SELECT credit FROM users WHERE id = $1 FOR NO KEY UPDATE', [id]);
+    return row.credit;
+  }
+
+  /** Adds (or takes) credits unless the balance would fall below zero or out of its column; the new balance, or null when it would. */
   async addCredit(id: string, amount: number): Promise<number | null> {
     const [row] = await this.rows<{ credit: number }>(
-      `UPDATE users SET credit = credit + $2, updated_at = now()
-       WHERE id = $1 AND credit + $2 >= 0 RETURNING credit`,
+      `UPDATE users SET credit = credit + $2::integer, updated_at = now()
+       WHERE id = $1 AND credit::bigint + $2 BETWEEN 0 AND ${MAX_BALANCE} RETURNING credit`,
       [id, amount],
     );
     return row?.credit ?? null;

@@ -28,6 +28,11 @@ export class AccountRepository {
     return row === null ? null : toUser(row);
   }
 
+  async findByEmail(email: string): Promise<User | null> {
+    const row = await this.users.findByEmail(email);
+    return row === null ? null : toUser(row);
+  }
+
   async findCredentials(email: string): Promise<{ user: User; passwordHash: string; disabled: boolean } | null> {
     const row = await this.users.findByEmail(email);
     if (row === null) return null;

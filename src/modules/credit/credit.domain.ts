@@ -1,20 +1,12 @@
+import type { CREDIT_REFERENCE_TYPES, CreditEntryKind } from '../../contract/credit.contract.js';
 import { AppError } from '../../platform/app-error.js';
+import type { PageRequest } from '../../platform/page.js';
 
-export const CREDIT_ENTRY_KINDS = [
-  'signup',
-  'recharge',
-  'upload',
-  'inference-hold',
-  'inference-capture',
-  'inference-release',
-  'refund',
-  'adjustment',
-] as const;
-export type CreditEntryKind = (typeof CREDIT_ENTRY_KINDS)[number];
+export type { CreditEntryKind };
 
 /** What an entry pays for. */
 export interface CreditReference {
-  type: 'video' | 'job';
+  type: (typeof CREDIT_REFERENCE_TYPES)[number];
   id: string;
 }
 
@@ -30,9 +22,34 @@ export interface NewCreditEntry {
   actorId: string | null;
 }
 
+export interface CreditEntry extends NewCreditEntry {
+  id: string;
+  balanceAfter: number;
+  createdAt: Date;
+}
+
+export interface CreditFilter extends PageRequest {
+  kind?: CreditEntryKind | undefined;
+}
+
+/** What the column of a balance can hold. */
+export const MAX_BALANCE = 2 ** 31 - 1;
+
 /** Credits for a number of frames, rounded up; a rate of 0 frames per credit means free. */
 export function priceOfFrames(frames: number, framesPerCredit: number): number {
   return framesPerCredit === 0 ? 0 : Math.ceil(frames / framesPerCredit);
+}
+
+/**
+ * What was paid in the end, from all entries about one thing: an upload's price, or a hold that was captured. Null when
+ * nothing was, or when it has been given back.
+ */
+export function paidFor(entries: readonly CreditEntry[]): { userId: string; amount: number } | null {
+  const kinds = new Set(entries.map(({ kind }) => kind));
+  const payment = entries.find(
+    ({ kind }) => kind === 'upload' || (kind === 'inference-hold' && kinds.has('inference-capture')),
+  );
+  return payment === undefined || payment.amount === 0 ? null : { userId: payment.userId, amount: -payment.amount };
 }
 
 export function insufficientCredits(required: number, balance: number): AppError {

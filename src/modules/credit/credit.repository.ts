@@ -1,8 +1,17 @@
+import { AppError } from '../../platform/app-error.js';
 import { currentIdempotencyKey } from '../../platform/context.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { NUMBER_KEY, cutPage, decodeCursor, type Page } from '../../platform/page.js';
 import { UserDao } from '../account/account.dao.js';
-import { CreditEntryDao } from './credit.dao.js';
-import { insufficientCredits, type NewCreditEntry } from './credit.domain.js';
+import { CreditEntryDao, type CreditEntryRow } from './credit.dao.js';
+import {
+  insufficientCredits,
+  MAX_BALANCE,
+  type CreditEntry,
+  type CreditFilter,
+  type CreditReference,
+  type NewCreditEntry,
+} from './credit.domain.js';
 
 /** The only way credits move: the balance and its ledger entry, together, in the caller's transaction. */
 export class CreditRepository {
@@ -25,13 +34,13 @@ export class CreditRepository {
 
   /**
    * Books one entry and returns the new balance.
-   * @throws AppError insufficient-credits when the balance would fall below zero
+   * @throws AppError insufficient-credits when the balance would fall below zero, balance-limit when it could not hold it
    */
   async book(entry: NewCreditEntry): Promise<number> {
     const balance = await this.users.addCredit(entry.userId, entry.amount);
     if (balance === null) {
       const held = (await this.users.findCredit(entry.userId)) ?? 0;
-      throw insufficientCredits(-entry.amount, held);
+      throw entry.amount > 0 ? beyondLimit(held) : insufficientCredits(-entry.amount, held);
     }
     await this.entries.insert({
       userId: entry.userId,
@@ -46,4 +55,52 @@ export class CreditRepository {
     });
     return balance;
   }
+
+  /**
+   * Books credits that come from outside, and leaves room for everything that running jobs may still give back.
+   * @throws AppError balance-limit
+   */
+  async grant(entry: NewCreditEntry): Promise<number> {
+    const held = await this.users.lockCredit(entry.userId);
+    if (held + (await this.entries.heldByJobs(entry.userId)) + entry.amount > MAX_BALANCE) throw beyondLimit(held);
+    return this.book(entry);
+  }
+
+  /** The balance, which stays so until the transaction ends. */
+  hold(userId: string): Promise<number> {
+    return this.users.lockCredit(userId);
+  }
+
+  /** In the order in which they were booked. */
+  async about(reference: CreditReference): Promise<CreditEntry[]> {
+    return (await this.entries.listByReference(reference)).map(toEntry);
+  }
+
+  /** Newest first. */
+  async list(userId: string, { kind, limit, cursor }: CreditFilter): Promise<Page<CreditEntry>> {
+    const rows = await this.entries.page(userId, {
+      kind: kind ?? null,
+      before: cursor === undefined ? null : decodeCursor(cursor, [NUMBER_KEY])[0],
+      limit: limit + 1,
+    });
+    return cutPage(rows, limit, ({ id }) => [id], toEntry);
+  }
+}
+
+const beyondLimit = (held: number): AppError =>
+  new AppError('balance-limit', `An account holds at most ${MAX_BALANCE} credits; this one has ${held}.`);
+
+function toEntry(row: CreditEntryRow): CreditEntry {
+  const { referenceType: type, referenceId } = row;
+  return {
+    id: row.id,
+    userId: row.userId,
+    kind: row.kind,
+    amount: row.amount,
+    balanceAfter: row.balanceAfter,
+    reference: type === null || referenceId === null ? null : { type, id: referenceId },
+    reason: row.reason,
+    actorId: row.actorId,
+    createdAt: row.createdAt,
+  };
 }

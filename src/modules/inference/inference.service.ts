@@ -37,6 +37,7 @@ interface Repositories {
 
 interface Deps {
   uow: UnitOfWork<Repositories>;
+  repositories: Repositories;
   /** What the runners of this installation can do. */
   capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
   framesPerCredit: number;
@@ -62,6 +63,15 @@ export interface Submission {
   };
 }
 
+/** One job as a quote tells it. */
+export interface QuotedJob {
+  /** Processed frames. */
+  frames: number;
+  cost: number;
+  goalVideoId: string;
+  currentVideoId: string;
+}
+
 export class InferenceService {
   constructor(private readonly deps: Deps) {}
 
@@ -71,15 +81,10 @@ export class InferenceService {
    */
   async submit(submission: Submission, once: Once<Job[]>): Promise<Job[]> {
     const { userId, datasetId } = submission;
-    const parameters = this.completeParameters(submission.parameters);
-    const cost = priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
-
     return this.deps.uow.run(
       async ({ repositories, ring }) => {
         await repositories.datasets.hold(userId, datasetId);
-        const videos = selectRange(await repositories.videos.listOf(datasetId), submission.range);
-        const pairs = pairVideos(videos);
-        pairs.forEach((pair) => checkFrames(pair, parameters));
+        const { pairs, parameters, cost } = await this.plan(repositories, submission);
         await repositories.credits.requireBalance(userId, cost * pairs.length);
 
         const jobs: Job[] = [];
@@ -116,6 +121,28 @@ export class InferenceService {
       },
       { once },
     );
+  }
+
+  /**
+   * The jobs that a submission would create, each with its price; nothing is charged.
+   * @throws AppError as `submit`, but for the credits
+   */
+  async quote(submission: Omit<Submission, 'priority'>): Promise<QuotedJob[]> {
+    const { repositories } = this.deps;
+    await repositories.datasets.get(submission.userId, submission.datasetId);
+    const { pairs, parameters, cost } = await this.plan(repositories, submission);
+    const frames = processedFrames(parameters);
+    return pairs.map(({ goal, current }) => ({ frames, cost, goalVideoId: goal.id, currentVideoId: current.id }));
+  }
+
+  /** Everything that decides about a submission but the caller's right to the dataset and the credits. */
+  private async plan(repositories: Pick<Repositories, 'videos'>, submission: Omit<Submission, 'priority'>) {
+    const parameters = this.completeParameters(submission.parameters);
+    const videos = selectRange(await repositories.videos.listOf(submission.datasetId), submission.range);
+    const pairs = pairVideos(videos);
+    pairs.forEach((pair) => checkFrames(pair, parameters));
+    const cost = priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
+    return { pairs, parameters, cost };
   }
 
   /**

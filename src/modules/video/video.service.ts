@@ -83,7 +83,20 @@ export class VideoService {
    */
   async checkUpload(userId: string, datasetId: string): Promise<void> {
     await this.deps.repositories.datasets.get(userId, datasetId);
-    await this.requireBalance(userId, priceOfFrames(1, this.deps.framesPerCredit));
+    await this.requireBalance(userId, this.priceOf(1));
+  }
+
+  /**
+   * What videos of so many frames would cost.
+   * @throws AppError not-found for a dataset that is not the user's
+   */
+  async quote(userId: string, datasetId: string | undefined, frameCounts: readonly number[]) {
+    if (datasetId !== undefined) await this.deps.repositories.datasets.get(userId, datasetId);
+    return frameCounts.map((frames) => ({ frames, cost: this.priceOf(frames) }));
+  }
+
+  private priceOf(frames: number): number {
+    return priceOfFrames(frames, this.deps.framesPerCredit);
   }
 
   /**
@@ -101,7 +114,7 @@ export class VideoService {
     try {
       for (const [index, { info, content }] of examined.entries()) {
         signal.throwIfAborted();
-        const cost = priceOfFrames(info.frameCount, this.deps.framesPerCredit);
+        const cost = this.priceOf(info.frameCount);
         const file = await this.deps.files.keep(content);
         videos.push({ info, content, id: randomUUID(), name: names[index], cost, file });
       }
@@ -208,7 +221,7 @@ export class VideoService {
   /** What an archive costs at least: of a video nobody knows yet how many frames it has. */
   private leastPrice(videos: readonly ArchivedVideo[]): number {
     const frames = videos.map((video) => (video.kind === 'sequence' ? video.frames.length : 1));
-    return frames.reduce((sum, count) => sum + priceOfFrames(count, this.deps.framesPerCredit), 0);
+    return frames.reduce((sum, count) => sum + this.priceOf(count), 0);
   }
 
   private async probeUnpacked(video: ArchivedVideo, content: StagedObject, signal: AbortSignal): Promise<VideoInfo> {
