@@ -33,7 +33,7 @@ export interface RouteRequest {
    * lines of one header arrive joined by commas; headers that are not named here are none of the route's business.
    */
   headers?: z.ZodObject;
-  body?: z.ZodObject | z.ZodDiscriminatedUnion<z.ZodObject[], string>;
+  body?: z.ZodObject | z.ZodDiscriminatedUnion<z.ZodObject[]>;
   /** A multipart form: text fields, and the name of its one file field. */
   multipart?: { fields: z.ZodObject; file: string; fileDescription: string };
 }
