@@ -35,6 +35,7 @@ import { ServiceInfoController } from '../modules/service-info/service-info.cont
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { SessionController } from '../modules/session/session.controller.js';
 import { sessionRoutes } from '../modules/session/session.router.js';
+import { VideoLibraryController } from '../modules/video/video-library.controller.js';
 import { VideoController } from '../modules/video/video.controller.js';
 import { videoRoutes } from '../modules/video/video.router.js';
 import { Permits } from '../platform/permits.js';
@@ -56,7 +57,10 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ...creditRoutes(new CreditController(services.credits)),
     ...quoteRoutes(new QuoteController(services.quotes)),
     ...datasetRoutes(new DatasetController(services.datasets)),
-    ...videoRoutes(new VideoController(services.videos, uploads)),
+    ...videoRoutes(
+      new VideoController(services.videos, uploads),
+      new VideoLibraryController(services.library, services.thumbnails),
+    ),
     ...inferenceRoutes(
       new InferenceController({
         inference: services.inference,

@@ -21,7 +21,9 @@ import { SessionService } from '../modules/session/session.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
 import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
 import { VideoArchiveService } from '../modules/video/video-archive.service.js';
+import { VideoLibraryService } from '../modules/video/video-library.service.js';
 import { VideoRetentionService } from '../modules/video/video-retention.service.js';
+import { VideoThumbnailService } from '../modules/video/video-thumbnail.service.js';
 import { VideoService } from '../modules/video/video.service.js';
 import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
@@ -137,6 +139,8 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   });
   const events = new EventService({ uow, repositories });
   const sweep = new StorageSweepService({ store, files, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
+  const library = new VideoLibraryService({ uow, repositories, store });
+  const thumbnails = new VideoThumbnailService({ store, decoder, turns: new Permits(os.availableParallelism()) });
   const retention = new VideoRetentionService({ uow, files, logger, retentionSeconds: settings.DELETED_RETENTION });
   const serviceInfo = new ServiceInfoService({
     pingDatabase: async () => {
@@ -164,6 +168,8 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     recovery,
     sessions,
     retention,
+    library,
+    thumbnails,
     sweep,
     serviceInfo,
     events,

@@ -10,7 +10,7 @@ import {
   visibleText,
 } from './route.contract.js';
 
-const nameSchema = visibleText('A name', 200).meta({ example: 'Traffic Analysis 2023' });
+export const nameSchema = visibleText('A name', 200).meta({ example: 'Traffic Analysis 2023' });
 
 const tagSchema = visibleText('A tag', 64);
 
@@ -47,7 +47,7 @@ const datasetSchema = z.object({
   updated_at: timeSchema,
 });
 
-const videoSchema = z.object({
+export const videoSchema = z.object({
   id: idSchema,
   name: z.string(),
   frame_count: z.int().meta({ example: 1500 }),

@@ -43,6 +43,7 @@ export const PROBLEM_KINDS = {
   'uri-too-long': { status: 414, title: 'The address is too long', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The content type is not supported', retryable: false },
   'unsupported-video': { status: 415, title: 'The file is not a video that can be used', retryable: false },
+  'range-not-satisfiable': { status: 416, title: 'The range lies outside of the content', retryable: false },
   'expectation-failed': { status: 417, title: 'The expectation cannot be met', retryable: false },
   'unsupported-archive': { status: 415, title: 'The file is not an archive that can be used', retryable: false },
   'validation-failed': { status: 422, title: 'The request is not valid', retryable: false },

@@ -40,7 +40,11 @@ export interface RouteRequest {
 
 export type RouteAnswer =
   | { description: string; schema: z.ZodType; headers?: Record<string, string>; stream?: StreamAnswer }
-  | { description: string; contentType: 'application/zip' | 'text/html'; headers?: Record<string, string> };
+  | {
+      description: string;
+      contentType: 'application/zip' | 'image/jpeg' | 'text/html' | 'video/*';
+      headers?: Record<string, string>;
+    };
 
 /** The same as server-sent events, for clients that accept `text/event-stream`. */
 export interface StreamAnswer {

@@ -28,6 +28,14 @@ import {
   logoutRoute,
   refreshRoute,
 } from './session.contract.js';
+import {
+  deleteVideoRoute,
+  getVideoRoute,
+  listVideosRoute,
+  updateVideoRoute,
+  videoContentRoute,
+  videoThumbnailRoute,
+} from './video.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from './service.contract.js';
 
 /** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
@@ -51,6 +59,12 @@ export const ROUTES: readonly RouteDescriptor[] = [
   updateDatasetRoute,
   deleteDatasetRoute,
   uploadVideoRoute,
+  listVideosRoute,
+  getVideoRoute,
+  updateVideoRoute,
+  deleteVideoRoute,
+  videoContentRoute,
+  videoThumbnailRoute,
   submitInferenceRoute,
   listJobsRoute,
   getJobRoute,

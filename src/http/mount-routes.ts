@@ -109,7 +109,7 @@ function parseInput({ request: expected }: RouteDescriptor, request: Request) {
     body: parse(expected?.body, request.body ?? {}),
   };
   // An id that is not even an id names nothing that exists.
-  if (errors.some((error) => error.path === 'id') && expected?.params !== undefined && input.params === undefined) {
+  if (expected?.params !== undefined && input.params === undefined) {
     throw new AppError('not-found', 'There is nothing with this id.');
   }
   if (errors.length > 0) throw validationFailed(errors);

@@ -34,6 +34,14 @@ import {
 } from '../contract/session.contract.js';
 import { getJobRoute, listJobsRoute } from '../contract/job.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
+import {
+  deleteVideoRoute,
+  getVideoRoute,
+  listVideosRoute,
+  updateVideoRoute,
+  videoContentRoute,
+  videoThumbnailRoute,
+} from '../contract/video.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
 import { saveAnswer, type SaveOptions, type SavedFile } from './save-answer.js';
@@ -178,6 +186,44 @@ export class Client {
     options?: UploadOptions,
   ) {
     return upload(this.connection, uploadVideoRoute, { params: { id: datasetId }, fields, file }, options);
+  }
+
+  listVideos(datasetId: string, query: QueryOf<typeof listVideosRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listVideosRoute, { params: { id: datasetId }, query }, options);
+  }
+
+  getVideo(datasetId: string, videoId: string, options?: CallOptions) {
+    return call(this.connection, getVideoRoute, { params: { id: datasetId, videoId } }, options);
+  }
+
+  updateVideo(datasetId: string, videoId: string, body: BodyOf<typeof updateVideoRoute>, options?: CallOptions) {
+    return call(this.connection, updateVideoRoute, { params: { id: datasetId, videoId }, body }, options);
+  }
+
+  deleteVideo(datasetId: string, videoId: string, options?: CallOptions) {
+    return call(this.connection, deleteVideoRoute, { params: { id: datasetId, videoId } }, options);
+  }
+
+  /** Streams the file to `path`, which appears complete or not at all. */
+  async getVideoContent(
+    datasetId: string,
+    videoId: string,
+    path: string,
+    options: SaveOptions = {},
+  ): Promise<SavedFile> {
+    const params = { id: datasetId, videoId };
+    return saveAnswer(await openAnswer(this.connection, videoContentRoute, { params }, options), path, options);
+  }
+
+  /** Saves the JPEG to `path`. */
+  async getVideoThumbnail(
+    datasetId: string,
+    videoId: string,
+    path: string,
+    options: SaveOptions = {},
+  ): Promise<SavedFile> {
+    const params = { id: datasetId, videoId };
+    return saveAnswer(await openAnswer(this.connection, videoThumbnailRoute, { params }, options), path, options);
   }
 
   submitInference(body: BodyOf<typeof submitInferenceRoute>, options?: CallOptions) {

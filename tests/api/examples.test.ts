@@ -23,6 +23,7 @@ describe('examples of the docs can be sent as they stand', () => {
   let passwordHash: string;
   let datasetId: string;
   let jobId: string;
+  let videoId: string;
 
   beforeAll(async () => {
     app = await startApp({ parts: ['http'] });
@@ -31,6 +32,7 @@ describe('examples of the docs can be sent as they stand', () => {
     // As long as the one in the examples.
     await app.sql('UPDATE videos SET frame_count = 1500');
     datasetId = video.datasetId;
+    videoId = video.id;
     jobId = (await buildJob(app, { video })).id;
     const [row] = await app.sql<{ password_hash: string }>('SELECT password_hash FROM users WHERE email = $1', [EMAIL]);
     passwordHash = row.password_hash;
@@ -48,7 +50,11 @@ describe('examples of the docs can be sent as they stand', () => {
 
       const { status, body } = await app
         .client(login.body.token)
-        .request<{ code?: string }>(route.method.toUpperCase(), `/api${route.path.replace(/\{\w+\}/, id)}`, { json });
+        .request<{ code?: string }>(
+          route.method.toUpperCase(),
+          `/api${route.path.replace('{videoId}', videoId).replace(/\{\w+\}/, id)}`,
+          { json },
+        );
 
       if (status < 400) expect([route.success.status, 202]).toContain(status);
       else expect([...route.problems, 'not-found'], JSON.stringify(body)).toContain(body.code);

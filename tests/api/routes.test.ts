@@ -17,7 +17,7 @@ interface Layer {
 /** Pages for people, which are no part of the contract. */
 const CONSOLE = ['get /login', 'post /login', 'post /logout'];
 const ID = '550e8400-e29b-41d4-a716-446655440000';
-const pathOf = ({ path }: RouteDescriptor): string => path.replaceAll('{id}', ID);
+const pathOf = ({ path }: RouteDescriptor): string => path.replaceAll(/\{\w+\}/g, ID);
 const nameOf = ({ method, path }: RouteDescriptor): string => `${method.toUpperCase()} ${path}`;
 
 describe('the routes of the API', () => {

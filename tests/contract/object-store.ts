@@ -121,6 +121,21 @@ export function describeObjectStore(name: string, make: () => Promise<StoreUnder
       await expect(store.delete('videos/none')).resolves.toBeUndefined();
     });
 
+    it.each([
+      [0, 0],
+      [0, 99_999],
+      [1, 65_536],
+      [70_000, 70_001],
+      [99_999, 99_999],
+    ])('reads the range from %i to %i', async (start, end) => {
+      const content = randomBytes(100_000);
+      await put('videos/a', content);
+      const { stream, bytes } = await store.read('videos/a', { start, end });
+      expect(bytes).toBe(content.length);
+      expect(await buffer(stream)).toEqual(content.subarray(start, end + 1));
+      await expect(store.read('videos/none', { start, end })).rejects.toThrow(ObjectMissingError);
+    });
+
     it('tells size and time of an object, and that there is none', async () => {
       expect(await store.stat('videos/a')).toBeNull();
       await put('videos/a', Buffer.from('xyz'));

@@ -2,7 +2,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
 import { RESULT_PREFIX } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
-import { FILE_PREFIX } from '../stored-file/stored-file.domain.js';
+import { FILE_PREFIX, fileOfThumbnail, THUMBNAIL_PREFIX } from '../stored-file/stored-file.domain.js';
 import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
 import type { StoredFileService } from '../stored-file/stored-file.service.js';
 
@@ -28,6 +28,10 @@ export class StorageSweepService {
       (await this.deps.store.sweepStaging(before)) +
       (await this.deps.files.removeUnreferenced()) +
       (await this.sweepPrefix(FILE_PREFIX, before, (keys) => files.knownKeys(keys))) +
+      (await this.sweepPrefix(THUMBNAIL_PREFIX, before, async (keys) => {
+        const known = await files.knownKeys(keys.map(fileOfThumbnail));
+        return new Set(keys.filter((key) => known.has(fileOfThumbnail(key))));
+      })) +
       (await this.sweepPrefix(RESULT_PREFIX, before, (keys) => results.knownArchiveKeys(keys)));
     if (removed > 0) this.deps.logger.info('Removed files that nothing refers to', { removed });
     return removed;

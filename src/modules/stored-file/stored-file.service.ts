@@ -1,6 +1,6 @@
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, StagedObject } from '../../platform/storage/object-store.port.js';
-import type { ReservedFile } from './stored-file.domain.js';
+import { thumbnailKey, type ReservedFile } from './stored-file.domain.js';
 import type { StoredFileRepository } from './stored-file.repository.js';
 
 interface Deps {
@@ -63,6 +63,7 @@ export class StoredFileService {
   async removeIfUnreferenced(storageKey: string): Promise<boolean> {
     if (!(await this.deps.repositories.files.forget(storageKey))) return false;
     await this.deps.store.delete(storageKey);
+    await this.deps.store.delete(thumbnailKey(storageKey));
     return true;
   }
 

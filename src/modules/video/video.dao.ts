@@ -1,4 +1,4 @@
-import { literal, type Attributes } from 'sequelize';
+import { literal, Op, type Attributes } from 'sequelize';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { VideoModel } from './video.model.js';
@@ -21,6 +21,36 @@ export class VideoDao extends BaseDao<VideoModel> {
       ...this.inScope,
     });
     return rows.map((row) => row.get({ plain: true }));
+  }
+
+  findLive(datasetId: string, id: string) {
+    return this.findOne({ id, datasetId, deletedAt: null });
+  }
+
+  async pageLive(datasetId: string, page: { after: string; limit: number }): Promise<VideoRow[]> {
+    const rows = await this.model.findAll({
+      where: { datasetId, deletedAt: null, position: { [Op.gt]: page.after } },
+      order: [['position', 'ASC']],
+      limit: page.limit,
+      ...this.inScope,
+    });
+    return rows.map((row) => row.get({ plain: true }));
+  }
+
+  async renameLive(datasetId: string, id: string, name: string): Promise<VideoRow | null> {
+    const [, rows] = await this.model.update(
+      { name },
+      { where: { id, datasetId, deletedAt: null }, returning: true, ...this.inScope },
+    );
+    return rows[0]?.get({ plain: true }) ?? null;
+  }
+
+  async softDelete(datasetId: string, id: string): Promise<boolean> {
+    const [count] = await this.model.update(
+      { deletedAt: literal('now()') },
+      { where: { id, datasetId, deletedAt: null }, ...this.inScope },
+    );
+    return count === 1;
   }
 
   async softDeleteAll(datasetId: string): Promise<void> {

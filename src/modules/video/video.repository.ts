@@ -1,5 +1,6 @@
-import { AppError } from '../../platform/app-error.js';
+import { AppError, notFound } from '../../platform/app-error.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { NUMBER_KEY, cutPage, decodeCursor, type Page, type PageRequest } from '../../platform/page.js';
 import { VideoDao, type VideoRow } from './video.dao.js';
 import type { NewVideo, Video } from './video.domain.js';
 
@@ -17,6 +18,27 @@ export class VideoRepository {
   /** In order of creation. The caller has made sure that the dataset is the user's. */
   async listOf(datasetId: string): Promise<Video[]> {
     return (await this.videos.listLive(datasetId)).map(toVideo);
+  }
+
+  async page(datasetId: string, { limit, cursor }: PageRequest): Promise<Page<Video>> {
+    const after = cursor === undefined ? '0' : decodeCursor(cursor, [NUMBER_KEY])[0];
+    const rows = await this.videos.pageLive(datasetId, { after, limit: limit + 1 });
+    return cutPage(rows, limit, ({ position }) => [position], toVideo);
+  }
+
+  /** @throws AppError not-found */
+  async getLive(datasetId: string, id: string): Promise<Video> {
+    return toVideo(present(await this.videos.findLive(datasetId, id)));
+  }
+
+  /** @throws AppError not-found */
+  async rename(datasetId: string, id: string, name: string): Promise<Video> {
+    return toVideo(present(await this.videos.renameLive(datasetId, id, name)));
+  }
+
+  /** @throws AppError not-found */
+  async delete(datasetId: string, id: string): Promise<void> {
+    if (!(await this.videos.softDelete(datasetId, id))) throw notFound('video');
   }
 
   /** With their dataset, which the caller has just deleted. */
@@ -38,6 +60,11 @@ export class VideoRepository {
     if (row === null) throw new AppError('internal-error', `Video ${id} has no row although a job refers to it.`);
     return toVideo(row);
   }
+}
+
+function present(row: VideoRow | null): VideoRow {
+  if (row === null) throw notFound('video');
+  return row;
 }
 
 function toVideo(row: VideoRow): Video {

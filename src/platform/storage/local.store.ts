@@ -8,6 +8,7 @@ import {
   ObjectMissingError,
   ObjectTooLargeError,
   StorageFullError,
+  type ByteRange,
   type LocalFile,
   type ObjectStore,
   type ScratchFile,
@@ -65,10 +66,10 @@ export class LocalObjectStore implements ObjectStore {
     return found === null ? null : { key, bytes: found.size, modifiedAt: found.mtime };
   }
 
-  async read(key: string): Promise<{ stream: Readable; bytes: number }> {
+  async read(key: string, range?: ByteRange): Promise<{ stream: Readable; bytes: number }> {
     const handle = await this.missingIsTyped(key, () => open(this.pathOf(key), 'r'));
     const { size } = await handle.stat();
-    return { stream: handle.createReadStream(), bytes: size };
+    return { stream: handle.createReadStream({ ...range }), bytes: size };
   }
 
   async localFile(key: string, signal: AbortSignal): Promise<LocalFile> {

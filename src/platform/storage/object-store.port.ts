@@ -38,6 +38,12 @@ export interface StoredObject {
   modifiedAt: Date;
 }
 
+/** Zero-based, both ends inclusive, within the object. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
 /** Thrown while staging. */
 export class ObjectTooLargeError extends Error {
   override readonly name = 'ObjectTooLargeError';
@@ -63,8 +69,11 @@ export interface ObjectStore {
   scratch(extension: string): Promise<ScratchFile>;
   /** @returns null when there is no such object */
   stat(key: string): Promise<StoredObject | null>;
-  /** @throws ObjectMissingError */
-  read(key: string): Promise<{ stream: Readable; bytes: number }>;
+  /**
+   * The content, or a range of it; `bytes` are those of the whole.
+   * @throws ObjectMissingError
+   */
+  read(key: string, range?: ByteRange): Promise<{ stream: Readable; bytes: number }>;
   /**
    * A local path to the object's content.
    * @throws ObjectMissingError

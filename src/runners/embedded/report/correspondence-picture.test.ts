@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createCorrespondencePainter } from './correspondence-picture.js';
 import { scaleGray, type GrayPicture } from './gray-scaling.js';
-import { createJpegEncoder } from './jpeg-encoder.js';
+import { createJpegEncoder } from '../../../platform/media/jpeg-encoder.js';
 
 function evenPicture(width: number, height: number, level: number): GrayPicture {
   return { width, height, gray: new Uint8Array(width * height).fill(level) };

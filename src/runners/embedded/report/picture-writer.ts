@@ -3,7 +3,7 @@ import type { ResultArchive } from '../archive/result-archive.js';
 import type { StepResult } from '../vision/pipeline.js';
 import { createCorrespondencePainter } from './correspondence-picture.js';
 import type { GrayPicture } from './gray-scaling.js';
-import { createJpegEncoder } from './jpeg-encoder.js';
+import { createJpegEncoder } from '../../../platform/media/jpeg-encoder.js';
 
 /** Puts pictures of processed frames into the archive, one at a time. */
 export interface PictureWriter {

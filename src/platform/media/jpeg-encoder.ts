@@ -1,13 +1,18 @@
 import { createRequire } from 'node:module';
 
-import type { Raster } from './raster.js';
-
 /** Text edges are still crisp, and a side-by-side VGA pair stays between 100 and 200 kB. */
 const QUALITY = 75;
 
+/** Row-major, three bytes per pixel. */
+export interface RgbPicture {
+  readonly rgb: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface JpegEncoder {
   /** A baseline JPEG without chroma subsampling (thin coloured lines keep their colour). The bytes are a copy. */
-  encode(raster: Raster): Uint8Array;
+  encode(picture: RgbPicture): Uint8Array;
   dispose(): void;
 }
 
