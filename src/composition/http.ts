@@ -13,8 +13,9 @@ import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
 import { trafficLimits, type TrafficLimits } from '../http/traffic-limits.js';
+import { AccountAdminController } from '../modules/account/account-admin.controller.js';
 import { AccountController } from '../modules/account/account.controller.js';
-import { accountRoutes } from '../modules/account/account.router.js';
+import { accountAdminRoutes, accountRoutes } from '../modules/account/account.router.js';
 import { ApiKeyController } from '../modules/api-key/api-key.controller.js';
 import { apiKeyRoutes } from '../modules/api-key/api-key.router.js';
 import { AdminConsoleController } from '../modules/admin-console/admin-console.controller.js';
@@ -68,6 +69,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
         results: services.inferenceResults,
       }),
     ),
+    ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents, infrastructure.keys)),

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { AccountAdminService } from '../modules/account/account-admin.service.js';
 import { AccountService } from '../modules/account/account.service.js';
 import { AdminConsoleService } from '../modules/admin-console/admin-console.service.js';
 import { ApiKeyService } from '../modules/api-key/api-key.service.js';
@@ -58,6 +59,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
   const passwords = new PasswordHasher(settings.BCRYPT_COST);
   const tokens = new TokenService(infrastructure.keys);
   const accounts = new AccountService({ uow, repositories, passwords, signupCredits: settings.SIGNUP_CREDITS });
+  const accountAdmin = new AccountAdminService({ uow, repositories });
   const credentials = new CredentialCheckService({
     uow,
     repositories,
@@ -151,6 +153,7 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
 
   return {
     accounts,
+    accountAdmin,
     adminConsole,
     apiKeys,
     audit,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, idSchema, messageSchema } from './route.contract.js';
+import { defineRoute, idSchema, messageSchema, timeSchema } from './route.contract.js';
 
 export const ROLES = ['user', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -43,7 +43,9 @@ export const registerRoute = defineRoute({
   access: 'none',
   tag: 'Accounts',
   summary: 'Register a new user',
-  description: 'A new account starts with the credits that the installation grants (100 by default).',
+  description:
+    'A new account starts with the credits that the installation grants (100 by default). A password that is among the ' +
+    'most common ones, or equal to the email address, is refused.',
   request: { body: z.strictObject({ email: emailSchema, password: newPasswordSchema }) },
   success: {
     status: 201,
@@ -84,6 +86,28 @@ export const loginRoute = defineRoute({
     },
   },
   problems: ['invalid-credentials', 'too-many-requests'],
+});
+
+export const accountSchema = z.object({
+  id: idSchema,
+  email: z.string(),
+  role: z.enum(ROLES),
+  credit: z.int().nonnegative(),
+  created_at: timeSchema,
+});
+
+export const profileRoute = defineRoute({
+  operationId: 'getProfile',
+  method: 'get',
+  path: '/user',
+  access: 'user',
+  tag: 'Accounts',
+  summary: "Get the caller's account",
+  success: {
+    status: 200,
+    answer: { description: 'The account.', schema: z.object({ user: accountSchema }) },
+  },
+  problems: [],
 });
 
 export const creditsRoute = defineRoute({

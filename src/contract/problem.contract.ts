@@ -24,6 +24,7 @@ export const PROBLEM_KINDS = {
   'method-not-allowed': { status: 405, title: 'Method not allowed', retryable: false },
   'request-timeout': { status: 408, title: 'The request took too long to arrive', retryable: true },
   'refresh-token-spent': { status: 409, title: 'The refresh token has just been used', retryable: false },
+  'last-administrator': { status: 409, title: 'This is the last administrator', retryable: false },
   'limit-reached': { status: 409, title: 'A limit of the account is reached', retryable: false },
   'email-taken': { status: 409, title: 'The email address is already registered', retryable: false },
   'name-taken': { status: 409, title: 'The name is already in use', retryable: false },

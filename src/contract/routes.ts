@@ -1,4 +1,5 @@
-import { creditsRoute, loginRoute, registerRoute } from './account.contract.js';
+import { listUsersRoute, updateUserRoute } from './account-admin.contract.js';
+import { creditsRoute, loginRoute, profileRoute, registerRoute } from './account.contract.js';
 import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from './api-key.contract.js';
 import { listAuditRoute } from './audit.contract.js';
 import { adjustRoute, listCreditEntriesRoute, quoteRoute, rechargeRoute, refundRoute } from './credit.contract.js';
@@ -50,6 +51,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   createApiKeyRoute,
   listApiKeysRoute,
   deleteApiKeyRoute,
+  profileRoute,
   creditsRoute,
   listCreditEntriesRoute,
   quoteRoute,
@@ -76,6 +78,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   rechargeRoute,
   adjustRoute,
   refundRoute,
+  listUsersRoute,
+  updateUserRoute,
   listAuditRoute,
   eventsRoute,
   jobEventsRoute,

@@ -1,4 +1,3 @@
-import { creditsRoute, loginRoute, registerRoute } from '../contract/account.contract.js';
 import {
   adjustRoute,
   listCreditEntriesRoute,
@@ -6,6 +5,8 @@ import {
   rechargeRoute,
   refundRoute,
 } from '../contract/credit.contract.js';
+import { listUsersRoute, updateUserRoute } from '../contract/account-admin.contract.js';
+import { creditsRoute, loginRoute, profileRoute, registerRoute } from '../contract/account.contract.js';
 import { listAuditRoute } from '../contract/audit.contract.js';
 import { createApiKeyRoute, deleteApiKeyRoute, listApiKeysRoute } from '../contract/api-key.contract.js';
 import {
@@ -126,6 +127,18 @@ export class Client {
 
   deleteApiKey(id: string, options?: CallOptions) {
     return call(this.connection, deleteApiKeyRoute, { params: { id } }, options);
+  }
+
+  getProfile(options?: CallOptions) {
+    return call(this.connection, profileRoute, {}, options);
+  }
+
+  listUsers(query: QueryOf<typeof listUsersRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listUsersRoute, { query }, options);
+  }
+
+  updateUser(id: string, body: BodyOf<typeof updateUserRoute>, options?: CallOptions) {
+    return call(this.connection, updateUserRoute, { params: { id }, body }, options);
   }
 
   getCredits(options?: CallOptions) {

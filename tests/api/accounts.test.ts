@@ -35,7 +35,7 @@ describe('accounts', () => {
     await expectLedgersToBalance(app);
   });
 
-  it('issues tokens that name the user and end after JWT_EXPIRATION', async () => {
+  it('D1.2 D2.1 issues tokens that name the user and end after JWT_EXPIRATION', async () => {
     const user = await buildUser(app);
     const { header, payload } = jwt.decode(user.token, { complete: true })!;
     expect(header.alg).toBe('RS256');
@@ -51,7 +51,7 @@ describe('accounts', () => {
     expect((await login({ email: `${name.toUpperCase()}@example.com`, password: PASSWORD })).status).toBe(200);
   });
 
-  it('never shows a password or its hash', async () => {
+  it('D2.3 never shows a password or its hash', async () => {
     const { body } = await register({ email: newEmail(), password: PASSWORD });
     expect(JSON.stringify(body)).not.toMatch(/hash|\$2[aby]\$|correct horse/);
   });
@@ -72,6 +72,16 @@ describe('accounts', () => {
     ['a balance of one’s own', { email: newEmail(), password: PASSWORD, credit: 1e6 }, 'credit'],
   ])('refuses a registration with %s', async (_name, body, field) => {
     expectProblem(await register(body), 'validation-failed', field);
+  });
+
+  it('refuses passwords that guessers try first, at registration and at a change', async () => {
+    const email = newEmail();
+    for (const password of ['password1', 'QWERTYUIOP', '12345678', email, email.split('@')[0]]) {
+      expectProblem(await register({ email, password }), 'validation-failed', 'password');
+    }
+    const { api } = await buildUser(app);
+    const change = { currentPassword: PASSWORD, newPassword: 'letmein!!!' };
+    expectProblem(await api.post('/api/auth/password', change), 'validation-failed', 'newPassword');
   });
 
   it('takes passwords of exactly 72 bytes and of any script, and tells them apart to the last byte', async () => {

@@ -1,8 +1,20 @@
 import { ACCESS_CHANNEL } from '../../platform/events/event-bus.port.js';
-import { BaseDao } from '../../platform/database/base.dao.js';
+import { Op, Transaction, type Attributes } from 'sequelize';
+import type { Role } from '../../contract/account.contract.js';
+import { BaseDao, plain } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import { MAX_BALANCE } from '../credit/credit.domain.js';
 import type { UserModel } from './account.model.js';
+
+export type UserRow = Attributes<UserModel>;
+
+interface UserPage {
+  emailPrefix: string | null;
+  role: Role | null;
+  disabled: boolean | null;
+  after: string;
+  limit: number;
+}
 
 export class UserDao extends BaseDao<UserModel> {
   constructor(scope: DatabaseScope) {
@@ -19,6 +31,51 @@ export class UserDao extends BaseDao<UserModel> {
 
   async anyAdmin(): Promise<boolean> {
     return (await this.findOne({ role: 'admin' })) !== null;
+  }
+
+  /** Whole row, kept as it is until the transaction ends. */
+  async findLocked(id: string): Promise<UserRow | null> {
+    const row = await this.model.findOne({ where: { id }, lock: Transaction.LOCK.NO_KEY_UPDATE, ...this.inScope });
+    return row === null ? null : plain(row);
+  }
+
+  /** Ids, in an order that all who lock keep to. */
+  async lockActiveAdmins(): Promise<string[]> {
+    const rows = await this.rows<{ id: string }>(
+      `SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
+      [],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** What is null stays as it is. A repeated disabling keeps its first time. */
+  async change(id: string, role: Role | null, disabled: boolean | null): Promise<UserRow> {
+    await this.rows(
+      `UPDATE users SET role = coalesce($2, role), updated_at = now(),
+              disabled_at = CASE WHEN $3::boolean IS NULL THEN disabled_at
+                                 WHEN $3::boolean THEN coalesce(disabled_at, now()) END
+       WHERE id = $1`,
+      [id, role, disabled],
+    );
+    const row = await this.findById(id);
+    if (row === null) throw new Error(`The user ${id} vanished while it was locked`);
+    return row;
+  }
+
+  /** Oldest first. Only what is asked for stands in the statement, so that each combination gets the plan that fits. */
+  async page(filter: UserPage): Promise<UserRow[]> {
+    const rows = await this.model.findAll({
+      where: {
+        position: { [Op.gt]: filter.after },
+        ...(filter.emailPrefix === null ? {} : { email: { [Op.startsWith]: escapeLike(filter.emailPrefix) } }),
+        ...(filter.role === null ? {} : { role: filter.role }),
+        ...(filter.disabled === null ? {} : { disabledAt: { [filter.disabled ? Op.not : Op.is]: null } }),
+      },
+      order: [['position', 'ASC']],
+      limit: filter.limit,
+      ...this.inScope,
+    });
+    return rows.map((row) => plain(row));
   }
 
   /** Until the transaction ends, others that lock the row wait. */
@@ -78,3 +135,6 @@ export class UserDao extends BaseDao<UserModel> {
     return row === undefined ? null : Number(row.event_seq);
   }
 }
+
+/** The characters that mean something in a pattern stand for themselves. */
+const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, '\\$&');

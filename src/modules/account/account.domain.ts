@@ -1,12 +1,31 @@
 import type { Role } from '../../contract/account.contract.js';
 import type { Scope } from '../../contract/route.contract.js';
 import { AppError } from '../../platform/app-error.js';
+import type { PageRequest } from '../../platform/page.js';
 
 export interface User {
   id: string;
   email: string;
   role: Role;
   credit: number;
+}
+
+export interface Account extends User {
+  createdAt: Date;
+  /** Null while the account is active. */
+  disabledAt: Date | null;
+}
+
+/** What is left out stays as it is. */
+export interface AccountChange {
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+}
+
+export interface AccountFilter extends PageRequest {
+  emailPrefix?: string | undefined;
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
 }
 
 /** What a caller has shown: a token of a login session, or an API key. */

@@ -3,8 +3,9 @@ import type { Role } from '../../contract/account.contract.js';
 import { AppError } from '../../platform/app-error.js';
 import { violatesUnique } from '../../platform/database/database-errors.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
-import { UserDao } from './account.dao.js';
-import type { User } from './account.domain.js';
+import { NUMBER_KEY, cutPage, decodeCursor, type Page } from '../../platform/page.js';
+import { UserDao, type UserRow } from './account.dao.js';
+import type { Account, AccountChange, AccountFilter, User } from './account.domain.js';
 
 export class AccountRepository {
   private readonly users: UserDao;
@@ -23,9 +24,37 @@ export class AccountRepository {
     }
   }
 
-  async find(id: string): Promise<User | null> {
+  async find(id: string): Promise<Account | null> {
     const row = await this.users.findById(id);
-    return row === null ? null : toUser(row);
+    return row === null ? null : toAccount(row);
+  }
+
+  /** Oldest first. */
+  async list({ emailPrefix, role, disabled, limit, cursor }: AccountFilter): Promise<Page<Account>> {
+    const rows = await this.users.page({
+      emailPrefix: emailPrefix ?? null,
+      role: role ?? null,
+      disabled: disabled ?? null,
+      after: cursor === undefined ? '0' : decodeCursor(cursor, [NUMBER_KEY])[0],
+      limit: limit + 1,
+    });
+    return cutPage(rows, limit, ({ position }) => [position], toAccount);
+  }
+
+  /** Keeps the account as it is until the transaction ends. */
+  async hold(id: string): Promise<Account | null> {
+    const row = await this.users.findLocked(id);
+    return row === null ? null : toAccount(row);
+  }
+
+  /** Keeps all administrators that can act as they are until the transaction ends. @returns their ids */
+  holdActiveAdmins(): Promise<string[]> {
+    return this.users.lockActiveAdmins();
+  }
+
+  /** Of an account that is held. */
+  async change(id: string, { role, disabled }: AccountChange): Promise<Account> {
+    return toAccount(await this.users.change(id, role ?? null, disabled ?? null));
   }
 
   async findByEmail(email: string): Promise<User | null> {
@@ -52,6 +81,10 @@ export class AccountRepository {
   hasAdmin(): Promise<boolean> {
     return this.users.anyAdmin();
   }
+}
+
+function toAccount(row: UserRow): Account {
+  return { ...toUser(row), createdAt: row.createdAt, disabledAt: row.disabledAt };
 }
 
 function toUser(row: User): User {

@@ -3,8 +3,9 @@ import { AppError } from '../../platform/app-error.js';
 import type { PasswordHasher } from '../../platform/auth/password-hasher.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
-import type { User } from './account.domain.js';
+import type { Account, User } from './account.domain.js';
 import type { AccountRepository } from './account.repository.js';
+import { requireGoodPassword } from './password.domain.js';
 
 interface Repositories {
   accounts: AccountRepository;
@@ -21,8 +22,9 @@ interface Deps {
 export class AccountService {
   constructor(private readonly deps: Deps) {}
 
-  /** @throws AppError email-taken */
+  /** @throws AppError email-taken; validation-failed for a password that is easily guessed */
   async register(email: string, password: string): Promise<User> {
+    requireGoodPassword(password, email, 'password');
     const passwordHash = await this.deps.passwords.hash(password);
     return this.deps.uow.run(async ({ repositories }) => {
       const user = await repositories.accounts.create({ email, passwordHash, role: 'user' });
@@ -39,10 +41,14 @@ export class AccountService {
     });
   }
 
+  async profile(userId: string): Promise<Account> {
+    const account = await this.deps.repositories.accounts.find(userId);
+    if (account === null) throw new AppError('invalid-token', 'The account of this token does not exist.');
+    return account;
+  }
+
   async credits(userId: string): Promise<number> {
-    const user = await this.deps.repositories.accounts.find(userId);
-    if (user === null) throw new AppError('invalid-token', 'The account of this token does not exist.');
-    return user.credit;
+    return (await this.profile(userId)).credit;
   }
 
   /** Creates the first administrator when there is none; returns the password if it was made up here. */

@@ -6,6 +6,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { Page, PageRequest } from '../../platform/page.js';
 import type { ClientOrigin, Principal } from '../account/account.domain.js';
 import type { AccountRepository } from '../account/account.repository.js';
+import { requireGoodPassword } from '../account/password.domain.js';
 import { wrongCredentials, type CredentialCheckService } from './credential-check.service.js';
 import type { LoginAttemptRepository } from './login-attempt.repository.js';
 import { parseRefreshToken, type Session, type SessionTimes } from './session.domain.js';
@@ -81,7 +82,8 @@ export class SessionService {
 
   /**
    * Ends every session but the caller's own.
-   * @throws AppError validation-failed when the current password is wrong; too-many-requests
+   * @throws AppError validation-failed when the current password is wrong or the next one is easily guessed;
+   *   too-many-requests
    */
   async changePassword(
     { userId, email, credential }: Principal,
@@ -89,6 +91,7 @@ export class SessionService {
     client: ClientOrigin,
   ): Promise<void> {
     const { credentials, uow } = this.deps;
+    requireGoodPassword(passwords.next, email, 'newPassword');
     const { passwordHash } = await credentials.check(email, passwords.current, client).catch((error: unknown) => {
       // Not 401: the caller's token is right, and a client would throw it away.
       const wrong = error instanceof AppError && error.code === 'invalid-credentials';
