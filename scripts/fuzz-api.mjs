@@ -1,0 +1,272 @@
+/**
+ * Asks a server of its own thousands of questions made from its OpenAPI document, and fails on any answer that is a 5xx or
+ * that the document does not describe:
+ *
+ *   npm run fuzz [requests]
+ *
+ * Uses Schemathesis (https://schemathesis.readthedocs.io) from PyPI, in a virtual environment under the temporary folder;
+ * needs Python 3.10 or newer. Ids of things that exist are woven in, so that requests get past "not found".
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const SCHEMATHESIS = 'schemathesis==4.32.5';
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+  'unsupported_method',
+  'allow_header_conformance',
+  'use_after_free',
+  'ignored_auth',
+];
+const PASSWORD = 'a password for fuzzing';
+const ADMIN = { email: 'admin@fuzz.example', password: PASSWORD };
+/** Ends the caller's own session or rights: asked last, by callers who do nothing else. */
+const ENDS_SESSION = ['logout', 'changePassword', 'endSession'];
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+const wanted = Number(process.argv[2] ?? 20_000);
+const folder = await mkdtemp(path.join(os.tmpdir(), 'infernode-fuzz-'));
+const server = await startServer();
+let failed = false;
+let sent = 0;
+try {
+  const schemathesis = await install();
+  const world = await populate(server.baseUrl);
+  await writeConfiguration(world);
+  for (let round = 1; sent < wanted; round++) {
+    for (const caller of round === 1 ? ['user', 'admin', 'nobody'] : ['user', 'admin']) {
+      await fuzz(
+        schemathesis,
+        caller,
+        world.tokens[caller],
+        round,
+        ENDS_SESSION.map((id) => ['--exclude-operation-id', id]),
+      );
+    }
+  }
+  await fuzz(
+    schemathesis,
+    'leaver',
+    world.tokens.leaver,
+    1,
+    ENDS_SESSION.map((id) => ['--include-operation-id', id]),
+  );
+  console.log(`\n${sent} requests sent, ${failed ? 'with failures' : 'no failure'}`);
+} finally {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit(failed ? 1 : 0);
+
+async function install() {
+  const environment = path.join(os.tmpdir(), 'infernode-schemathesis');
+  const program = path.join(environment, 'bin', 'schemathesis');
+  if (!(await exists(program))) {
+    run('python3', ['-m', 'venv', environment]);
+    run(path.join(environment, 'bin', 'pip'), ['install', '--quiet', SCHEMATHESIS]);
+  }
+  return program;
+}
+
+function run(program, args) {
+  const { status, error } = spawnSync(program, args, { stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}`);
+}
+
+async function startServer() {
+  const port = await freePort();
+  const log = createWriteStream(path.join(folder, 'server.log'));
+  const child = spawn(process.execPath, [path.join(ROOT, 'dist/main.js'), 'all'], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      DATA_DIR: path.join(folder, 'data'),
+      NODE_ENV: 'production',
+      LOG_LEVEL: 'warn',
+      ADMIN_EMAIL: ADMIN.email,
+      ADMIN_PASSWORD: ADMIN.password,
+      AUTH_RATE_LIMIT: '1000000',
+      RATE_LIMIT_PER_ADDRESS: '0',
+      RATE_LIMIT_PER_USER: '0',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.pipe(log);
+  child.stderr.pipe(log);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const baseUrl = `http://127.0.0.1:${port}`;
+  for (let attempt = 0; ; attempt++) {
+    if (child.exitCode !== null || attempt > 240) throw new Error(`The server did not start:\n${await serverLog()}`);
+    try {
+      if ((await fetch(`${baseUrl}/api/health`)).ok) break;
+    } catch {
+      // Not listening yet.
+    }
+    await delay(250);
+  }
+  return {
+    baseUrl,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      const errors = (await serverLog()).split('\n').filter((line) => line.includes('"level":"error"'));
+      if (errors.length === 0) return;
+      console.log(`The server logged ${errors.length} errors, first:\n${errors.slice(0, 5).join('\n')}`);
+      failed = true;
+    },
+  };
+}
+
+const serverLog = () => readFile(path.join(folder, 'server.log'), 'utf8');
+
+/** One of everything, so that there are ids to ask for. */
+async function populate(baseUrl) {
+  const call = async (method, route, { token, json, form } = {}) => {
+    const response = await fetch(`${baseUrl}/api${route}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      ...(form === undefined ? {} : { body: form }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${route} answered ${response.status}: ${text}`);
+    return text === '' ? null : JSON.parse(text);
+  };
+  const login = async (email) => (await call('POST', '/auth/login', { json: { email, password: PASSWORD } })).token;
+  const register = async (email) => {
+    const { user } = await call('POST', '/auth/register', { json: { email, password: PASSWORD } });
+    return user;
+  };
+  const user = await register('user@fuzz.example');
+  await register('leaver@fuzz.example');
+  const session = await login('user@fuzz.example');
+  const admin = await login(ADMIN.email);
+  // Keys outlive whatever the requests do to sessions.
+  const keyOf = async (token, scopes) =>
+    (await call('POST', '/user/api-keys', { token, json: { name: 'fuzz', scopes } })).key;
+  const token = await keyOf(session, ['read', 'write']);
+  await call('POST', '/admin/recharge', { token: admin, json: { email: 'user@fuzz.example', credits: 1_000_000 } });
+
+  const ids = [];
+  const datasets = [];
+  const jobs = [];
+  for (let number = 0; number < 3; number++) {
+    const { dataset } = await call('POST', '/dataset', { token, json: { name: `fuzz ${number}`, tags: ['fuzz'] } });
+    datasets.push(dataset.id);
+    const form = new FormData();
+    form.set('name', 'a video');
+    form.set('type', 'video');
+    form.set('content', new Blob([await readFile(path.join(ROOT, 'tests/fixtures/media/h264.mp4'))]), 'video.mp4');
+    ids.push((await call('POST', `/dataset/${dataset.id}/videos`, { token, form })).id);
+    const parameters = { startFrame: 0, endFrame: 9, frameStep: 1, goalFrameId: 0, detector: 'ORB', useGpus: false };
+    for (let job = 0; job < 3; job++) {
+      const { jobId } = await call('POST', '/inference', {
+        token,
+        json: { datasetId: dataset.id, range: 'all', parameters },
+      });
+      jobs.push(...jobId);
+    }
+  }
+  const { webhook } = await call('POST', '/webhooks', { token, json: { url: 'https://hooks.example.com/infernode' } });
+  return {
+    ids: [...ids, ...datasets, ...jobs, user.id, webhook.id],
+    videos: ids,
+    datasets,
+    jobs,
+    tokens: {
+      user: token,
+      admin: await keyOf(admin, ['read', 'write', 'admin']),
+      leaver: await login('leaver@fuzz.example'),
+      nobody: undefined,
+    },
+  };
+}
+
+async function writeConfiguration({ ids, videos, datasets }) {
+  const list = (values) => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
+  await writeFile(
+    path.join(folder, 'schemathesis.toml'),
+    [
+      `[dictionaries.ids]\nvalues = ${list(ids)}`,
+      `[dictionaries.videos]\nvalues = ${list(videos)}`,
+      `[dictionaries.datasets]\nvalues = ${list(datasets)}`,
+      '[parameters]',
+      '"path.id" = { dictionary = "ids", probability = 0.7 }',
+      '"path.videoId" = { dictionary = "videos", probability = 0.7 }',
+      '"query.dataset" = { dictionary = "datasets", probability = 0.5 }',
+      '"body.datasetId" = { dictionary = "datasets", probability = 0.7 }',
+      '',
+    ].join('\n'),
+  );
+}
+
+async function fuzz(schemathesis, caller, token, seed, selection) {
+  const args = [
+    ...['run', `${server.baseUrl}/api/openapi.json`],
+    ...(token === undefined ? [] : ['-H', `Authorization: Bearer ${token}`]),
+    ...[
+      '--checks',
+      CHECKS.join(','),
+      '--max-examples',
+      '100',
+      '--seed',
+      String(seed),
+      '--continue-on-failure',
+      '--no-color',
+    ],
+    ...selection.flat(),
+  ];
+  console.log(`\n== ${caller}, seed ${seed}`);
+  const child = spawn(schemathesis, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const cases = Number(/Test cases:\s+(\d+) generated/.exec(output)?.[1] ?? 0);
+  if (cases === 0) throw new Error(`Schemathesis generated nothing:\n${output}`);
+  sent += cases;
+  if (code !== 0) {
+    failed = true;
+    console.log(output);
+  } else {
+    console.log(`${cases} requests, ${sent} so far`);
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function exists(file) {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
