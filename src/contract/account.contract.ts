@@ -14,7 +14,7 @@ export const emailSchema = z
   .toLowerCase()
   .max(254)
   .pipe(z.email())
-  .meta({ example: 'user@example.com' });
+  .meta({ format: 'email', maxLength: 254, example: 'user@example.com' });
 
 export const newPasswordSchema = z
   .string()

@@ -172,4 +172,5 @@ export const visibleText = (what: string, maxLength: number) =>
         .max(maxLength, `${what} has at most ${maxLength} characters.`)
         .refine((text) => !INVISIBLE.test(text), `${what} cannot contain control characters or broken text.`)
         .refine((text) => /[^\p{Z}\p{Cf}]/u.test(text), `${what} cannot be empty.`),
-    );
+    )
+    .meta({ minLength: 1, maxLength, pattern: String.raw`\S` });
