@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { fullPath, type RouteDescriptor } from '../../src/contract/route.contract.js';
 import { ROUTES } from '../../src/contract/routes.js';
+import { ApiClient } from '../support/api-client.js';
 import { startApp, type App } from '../support/app.js';
 import { buildUser, type TestUser } from '../support/build.js';
 import { expectProblem } from '../support/problems.js';
@@ -172,9 +173,12 @@ describe('rate limits', () => {
   });
   afterAll(() => app.stop());
 
+  /** Each process counts for itself. */
+  const oneProcess = (token?: string): ApiClient => new ApiClient(() => app.baseUrl, token);
+
   it('count the requests of an address, except those of watchdogs, and say when to come back', async () => {
     const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
-    const client = app.client();
+    const client = oneProcess();
     const first = await client.get('/api/openapi.json', from('192.0.2.1'));
     expect(first.headers.get('ratelimit-policy')).toMatch(/^"address"; q=12; w=60/);
     expect(first.headers.get('ratelimit')).toMatch(/^"address"; r=11; t=\d+/);
@@ -195,7 +199,7 @@ describe('rate limits', () => {
     const user = await buildUser(app);
     const neighbour = await buildUser(app);
     const send = (token: string, address: string) =>
-      app.client(token).get('/api/user/credits', { headers: { 'X-Forwarded-For': address } });
+      oneProcess(token).get('/api/user/credits', { headers: { 'X-Forwarded-For': address } });
     const bad = await Promise.all(Array.from({ length: 15 }, () => send('not.a.token', '192.0.2.3')));
     expect(bad.filter(({ status }) => status === 401)).toHaveLength(12);
     for (const answer of bad.filter(({ status }) => status !== 401)) expectProblem(answer, 'too-many-requests');
