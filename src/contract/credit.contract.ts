@@ -55,7 +55,12 @@ export const listCreditEntriesRoute = defineRoute({
   tag: 'Credits',
   summary: "List the movements of the caller's credits, newest first",
   description: 'The ledger: its amounts add up to the balance. Nothing in it is ever changed.',
-  request: { query: z.strictObject({ kind: z.enum(CREDIT_ENTRY_KINDS).optional(), ...pageQuery }) },
+  request: {
+    query: z.strictObject({
+      kind: z.enum(CREDIT_ENTRY_KINDS).optional().meta({ description: 'Only entries of this kind.' }),
+      ...pageQuery,
+    }),
+  },
   success: {
     status: 200,
     answer: {
