@@ -1,6 +1,7 @@
 import type { Config } from '../platform/config/load-config.js';
 import { Lifecycle } from '../platform/lifecycle.js';
 import type { Logger } from '../platform/logging/logger.js';
+import { systemResolve, type Resolve } from '../platform/outbound/outbound-client.js';
 import type { Runner } from '../runners/runner.port.js';
 import { createInfrastructure, type Infrastructure } from './infrastructure.js';
 import { createDefaultRunner } from './runners.js';
@@ -18,6 +19,8 @@ export interface Container {
 /** What tests put in place of the real thing; everything else stays real. */
 export interface ContainerOverrides {
   runner?: Runner;
+  /** Finds the addresses of receivers of webhooks. */
+  resolve?: Resolve;
 }
 
 /** Builds everything, bottom up, and starts nothing that takes in work. When it rejects, what was begun is ended. */
@@ -31,7 +34,8 @@ export async function createContainer(
     const infrastructure = await createInfrastructure(config, lifecycle, logger);
     const runner = overrides.runner ?? createDefaultRunner(config, logger);
     lifecycle.register('work', 'runner', () => runner.close());
-    const services = createServices({ config, infrastructure, runner, logger, shutdown: lifecycle.signal });
+    const resolve = overrides.resolve ?? systemResolve;
+    const services = createServices({ config, infrastructure, runner, resolve, logger, shutdown: lifecycle.signal });
     return { config, logger, lifecycle, infrastructure, runner, services };
   } catch (error) {
     await lifecycle.stop();

@@ -37,6 +37,8 @@ import { serviceInfoRoutes } from '../modules/service-info/service-info.router.j
 import { SessionController } from '../modules/session/session.controller.js';
 import { sessionRoutes } from '../modules/session/session.router.js';
 import { VideoLibraryController } from '../modules/video/video-library.controller.js';
+import { WebhookController } from '../modules/webhook/webhook.controller.js';
+import { webhookRoutes } from '../modules/webhook/webhook.router.js';
 import { VideoController } from '../modules/video/video.controller.js';
 import { videoRoutes } from '../modules/video/video.router.js';
 import { Permits } from '../platform/permits.js';
@@ -72,6 +74,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
+    ...webhookRoutes(new WebhookController(services.webhooks)),
     ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents, infrastructure.keys)),
   ];
 }

@@ -1,4 +1,5 @@
 import { KeyRing } from '../platform/auth/key-ring.js';
+import { SecretBox } from '../platform/auth/secret-box.js';
 import type { Config } from '../platform/config/load-config.js';
 import { acquireDataDirectory } from '../platform/data-directory.js';
 import { connectDatabase, type DatabaseConnection } from '../platform/database/connect.js';
@@ -31,6 +32,7 @@ export interface Infrastructure {
   store: ObjectStore;
   decoder: VideoDecoder;
   keys: KeyRing;
+  secrets: SecretBox;
 }
 
 /** Everything that has a connection or a file, from the ground up; each part registers its end as it is made. */
@@ -89,6 +91,7 @@ export async function createInfrastructure(
       ...(config.settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: config.settings.FFMPEG_PATH }),
     }),
     keys,
+    secrets: await SecretBox.open(config.secretsKeyPath),
   };
 }
 

@@ -25,12 +25,17 @@ import { VideoArchiveService } from '../modules/video/video-archive.service.js';
 import { VideoLibraryService } from '../modules/video/video-library.service.js';
 import { VideoRetentionService } from '../modules/video/video-retention.service.js';
 import { VideoThumbnailService } from '../modules/video/video-thumbnail.service.js';
+import { WebhookDeliveryService } from '../modules/webhook/webhook-delivery.service.js';
+import { WebhookService } from '../modules/webhook/webhook.service.js';
 import { VideoService } from '../modules/video/video.service.js';
 import { PasswordHasher } from '../platform/auth/password-hasher.js';
 import { TokenService } from '../platform/auth/token.service.js';
 import type { Config } from '../platform/config/load-config.js';
 import type { Logger } from '../platform/logging/logger.js';
 import { Permits } from '../platform/permits.js';
+import { AddressPolicy } from '../platform/outbound/address-policy.js';
+import { OutboundClient, type Resolve } from '../platform/outbound/outbound-client.js';
+import { VERSION } from '../platform/version.js';
 import type { Runner } from '../runners/runner.port.js';
 import type { Infrastructure } from './infrastructure.js';
 import { createRepositories } from './repositories.js';
@@ -39,6 +44,7 @@ interface Parts {
   config: Config;
   infrastructure: Infrastructure;
   runner: Runner;
+  resolve: Resolve;
   logger: Logger;
   shutdown: AbortSignal;
 }
@@ -52,7 +58,7 @@ const SWEEP_AGE_MS = 24 * 3600 * 1000;
 const ARCHIVE_MAX_ENTRIES = 10_000;
 
 /** Reads top to bottom as the dependency graph. */
-export function createServices({ config, infrastructure, runner, logger, shutdown }: Parts) {
+export function createServices({ config, infrastructure, runner, resolve, logger, shutdown }: Parts) {
   const { settings } = config;
   const { uow, repositories, store, decoder, sequelize, bus } = infrastructure;
 
@@ -139,7 +145,29 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
-  const events = new EventService({ uow, repositories });
+  const events = new EventService({ uow, repositories, retentionSeconds: settings.EVENT_RETENTION });
+  const outbound = new OutboundClient(new AddressPolicy(settings.WEBHOOK_ALLOW_PRIVATE_NETWORKS), resolve);
+  const webhooks = new WebhookService({
+    uow,
+    repositories,
+    secrets: infrastructure.secrets,
+    outbound,
+    allowHttp: settings.WEBHOOK_ALLOW_HTTP,
+    perUser: settings.WEBHOOKS_PER_USER,
+    overlapSeconds: settings.WEBHOOK_SECRET_OVERLAP,
+  });
+  const webhookDeliveries = new WebhookDeliveryService({
+    uow,
+    repositories,
+    secrets: infrastructure.secrets,
+    outbound,
+    logger,
+    userAgent: `InferNode/${VERSION}`,
+    timeoutSeconds: settings.WEBHOOK_TIMEOUT,
+    retry: { delays: settings.WEBHOOK_RETRY_SCHEDULE, random: Math.random },
+    patienceSeconds: settings.WEBHOOK_DISABLE_AFTER,
+    retentionSeconds: settings.EVENT_RETENTION,
+  });
   const sweep = new StorageSweepService({ store, files, repositories, logger, minimumAgeMs: SWEEP_AGE_MS });
   const library = new VideoLibraryService({ uow, repositories, store });
   const thumbnails = new VideoThumbnailService({ store, decoder, turns: new Permits(os.availableParallelism()) });
@@ -177,6 +205,8 @@ export function createServices({ config, infrastructure, runner, logger, shutdow
     serviceInfo,
     events,
     idempotency,
+    webhooks,
+    webhookDeliveries,
   };
 }
 

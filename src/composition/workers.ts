@@ -1,5 +1,7 @@
+import { deliverWebhookHandler } from '../workers/handlers/deliver-webhook.handler.js';
 import { runInferenceHandler } from '../workers/handlers/run-inference.handler.js';
 import { Scheduler } from '../workers/scheduler.js';
+import { WebhookBells } from '../workers/webhook-bells.js';
 import { WorkerHost } from '../workers/worker-host.js';
 import type { Container } from './container.js';
 
@@ -10,7 +12,10 @@ const PURGE_EVERY_MS = 60 * 1000;
 export function createWorkerHost({ config, services, infrastructure, logger }: Container): WorkerHost {
   return new WorkerHost({
     backend: infrastructure.queue,
-    handlers: { 'run-inference': runInferenceHandler(services.execution) },
+    handlers: {
+      'run-inference': runInferenceHandler(services.execution),
+      'deliver-webhook': deliverWebhookHandler(services.webhookDeliveries),
+    },
     concurrency: config.workerConcurrency,
     drainMs: (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3,
     logger,
@@ -54,6 +59,19 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.resultExpiry.removeExpired(),
       },
       {
+        name: 'ring for webhooks with something to deliver',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.webhookDeliveries.ringFor(null),
+      },
+      {
+        name: 'remove old events and deliveries',
+        everyMs: SWEEP_EVERY_MS,
+        run: async () => {
+          await services.events.removeOld();
+          await services.webhookDeliveries.removeOld();
+        },
+      },
+      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {
@@ -63,4 +81,13 @@ export function createScheduler({ config, services, logger }: Container): Schedu
     ],
     logger,
   );
+}
+
+/** Tells webhooks of new events as they happen. */
+export function createWebhookBells({ infrastructure, services, logger }: Container): WebhookBells {
+  return new WebhookBells({
+    bus: infrastructure.bus,
+    ringFor: (userIds) => services.webhookDeliveries.ringFor(userIds),
+    logger,
+  });
 }

@@ -29,10 +29,18 @@ const testMessageSchema = visibleText('A message', 1000).meta({ example: 'Hello 
 /** What `POST /websocket/test` puts into the log. */
 const testEventDataSchema = z.object({ message: z.string() });
 
+/** A webhook was switched off by the server: its receiver answered 410, or took nothing for days. */
+const webhookDisabledDataSchema = z.object({
+  webhookId: idSchema,
+  url: z.string(),
+  reason: z.enum(['gone', 'failing']),
+});
+
 /** Every kind of entry, with what it holds. */
 const EVENT_DATA = {
   INFERENCE_STATUS_UPDATE: jobEventDataSchema,
   TEST_NOTIFICATION: testEventDataSchema,
+  WEBHOOK_DISABLED: webhookDisabledDataSchema,
 };
 
 export type EventType = keyof typeof EVENT_DATA;
@@ -46,7 +54,8 @@ export type EventContent = {
 /** Position in a user's event log: 1, 2, 3, … without gaps. */
 export const sequenceSchema = z.int().min(0);
 
-const entryOf = <T extends EventType>(event: T) => ({
+/** The members of an entry of one kind. */
+export const entryOf = <T extends EventType>(event: T) => ({
   event: z.literal(event),
   seq: sequenceSchema.min(1),
   data: EVENT_DATA[event],
@@ -57,6 +66,7 @@ const entryOf = <T extends EventType>(event: T) => ({
 export const eventSchema = z.discriminatedUnion('event', [
   z.object(entryOf('INFERENCE_STATUS_UPDATE')),
   z.object(entryOf('TEST_NOTIFICATION')),
+  z.object(entryOf('WEBHOOK_DISABLED')),
 ]);
 
 export type EventEntry = z.infer<typeof eventSchema>;
@@ -88,6 +98,7 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.discriminatedUnion('event', [
     z.object({ ...notification, ...entryOf('INFERENCE_STATUS_UPDATE') }),
     z.object({ ...notification, ...entryOf('TEST_NOTIFICATION') }),
+    z.object({ ...notification, ...entryOf('WEBHOOK_DISABLED') }),
   ]),
   /**
    * The server closes after it; reconnect with this `lastSeq`. `too-slow`: nothing is lost, it is the last that was sent.

@@ -37,6 +37,8 @@ export const PROBLEM_KINDS = {
     title: 'The same request is being worked on',
     retryable: true,
   },
+  'too-many-webhooks': { status: 409, title: 'There are too many webhooks', retryable: false },
+  'webhook-disabled': { status: 409, title: 'The webhook is switched off', retryable: false },
   'events-gone': { status: 410, title: 'The events are no longer kept', retryable: false },
   'result-gone': { status: 410, title: 'The result is no longer there', retryable: false },
   'precondition-failed': { status: 412, title: 'It has changed meanwhile', retryable: false },

@@ -37,6 +37,17 @@ import {
   videoContentRoute,
   videoThumbnailRoute,
 } from './video.contract.js';
+import {
+  createWebhookRoute,
+  deleteWebhookRoute,
+  getWebhookRoute,
+  listWebhookDeliveriesRoute,
+  listWebhooksRoute,
+  replayWebhookDeliveryRoute,
+  rotateWebhookSecretRoute,
+  testWebhookRoute,
+  updateWebhookRoute,
+} from './webhook.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from './service.contract.js';
 
 /** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
@@ -85,6 +96,15 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobEventsRoute,
   websocketStatsRoute,
   websocketTestRoute,
+  createWebhookRoute,
+  listWebhooksRoute,
+  getWebhookRoute,
+  updateWebhookRoute,
+  deleteWebhookRoute,
+  rotateWebhookSecretRoute,
+  testWebhookRoute,
+  listWebhookDeliveriesRoute,
+  replayWebhookDeliveryRoute,
   healthRoute,
   keySetRoute,
   openapiRoute,

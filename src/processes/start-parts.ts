@@ -1,6 +1,6 @@
 import type { Container } from '../composition/container.js';
 import { createAccessWatch, createGateway, createHttpApp } from '../composition/http.js';
-import { createScheduler, createWorkerHost } from '../composition/workers.js';
+import { createScheduler, createWebhookBells, createWorkerHost } from '../composition/workers.js';
 import { HttpServer } from '../http/http-server.js';
 
 /** Listens for requests and sockets. @returns the port, which the system chose if the setting was 0 */
@@ -30,6 +30,8 @@ export function startWorker(container: Container): void {
 export function startScheduler(container: Container): void {
   const scheduler = createScheduler(container);
   scheduler.start();
+  const bells = createWebhookBells(container);
   container.lifecycle.register('intake', 'scheduler', () => scheduler.stop());
+  container.lifecycle.register('intake', 'webhook bells', () => bells.close());
   container.logger.info('Scheduling', { everySeconds: container.config.settings.RECONCILE_INTERVAL });
 }

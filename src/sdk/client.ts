@@ -43,11 +43,24 @@ import {
   videoContentRoute,
   videoThumbnailRoute,
 } from '../contract/video.contract.js';
+import {
+  createWebhookRoute,
+  deleteWebhookRoute,
+  getWebhookRoute,
+  listWebhookDeliveriesRoute,
+  listWebhooksRoute,
+  replayWebhookDeliveryRoute,
+  rotateWebhookSecretRoute,
+  testWebhookRoute,
+  updateWebhookRoute,
+} from '../contract/webhook.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
 import { saveAnswer, type SaveOptions, type SavedFile } from './save-answer.js';
 import type { UploadFile } from './multipart.js';
 import type { BodyOf, FieldsOf, QueryOf } from './route-types.js';
+
+export { verifyWebhook, WebhookVerificationError } from './verify-webhook.js';
 
 export interface ClientOptions {
   /** Scheme, host and port, as `http://localhost:3000`; a path is kept in front of `/api`. */
@@ -296,6 +309,42 @@ export class Client {
 
   sendTestNotification(body: BodyOf<typeof websocketTestRoute>, options?: CallOptions) {
     return call(this.connection, websocketTestRoute, { body }, options);
+  }
+
+  createWebhook(body: BodyOf<typeof createWebhookRoute>, options?: CallOptions) {
+    return call(this.connection, createWebhookRoute, { body }, options);
+  }
+
+  listWebhooks(query: QueryOf<typeof listWebhooksRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listWebhooksRoute, { query }, options);
+  }
+
+  getWebhook(id: string, options?: CallOptions) {
+    return call(this.connection, getWebhookRoute, { params: { id } }, options);
+  }
+
+  updateWebhook(id: string, body: BodyOf<typeof updateWebhookRoute>, options?: CallOptions) {
+    return call(this.connection, updateWebhookRoute, { params: { id }, body }, options);
+  }
+
+  deleteWebhook(id: string, options?: CallOptions) {
+    return call(this.connection, deleteWebhookRoute, { params: { id } }, options);
+  }
+
+  rotateWebhookSecret(id: string, options?: CallOptions) {
+    return call(this.connection, rotateWebhookSecretRoute, { params: { id } }, options);
+  }
+
+  testWebhook(id: string, options?: CallOptions) {
+    return call(this.connection, testWebhookRoute, { params: { id } }, options);
+  }
+
+  listWebhookDeliveries(id: string, query: QueryOf<typeof listWebhookDeliveriesRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listWebhookDeliveriesRoute, { params: { id }, query }, options);
+  }
+
+  replayWebhookDelivery(id: string, deliveryId: string, options?: CallOptions) {
+    return call(this.connection, replayWebhookDeliveryRoute, { params: { id, deliveryId } }, options);
   }
 
   getHealth(options?: CallOptions) {

@@ -78,7 +78,7 @@ async function nameAgain(queue: JobQueue, bell: Doorbell): Promise<string | null
 function toJob({ kind, id, priority, delayMs }: Doorbell, name: string): QueuedJob {
   return {
     name: kind,
-    data: { inferenceId: id },
+    data: JOB_CATALOG[kind].naming(id),
     // BullMQ takes the smallest number first.
     opts: { jobId: name, priority: 11 - priority, delay: delayMs, attempts: 1, ...FORGET_FINISHED },
   };

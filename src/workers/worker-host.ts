@@ -1,6 +1,13 @@
 import type { Logger } from '../platform/logging/logger.js';
 import type { JobWorker, QueueBackend } from '../platform/queue/queue-backend.port.js';
-import { JOB_CATALOG, parsePayload, type JobHandlers, type JobKind } from './job-catalog.js';
+import {
+  JOB_CATALOG,
+  parsePayload,
+  type JobHandler,
+  type JobHandlers,
+  type JobKind,
+  type JobKindDefinition,
+} from './job-catalog.js';
 
 interface Deps {
   backend: QueueBackend;
@@ -26,7 +33,7 @@ export class WorkerHost {
     const kinds = Object.keys(JOB_CATALOG) as JobKind[];
     this.workers = kinds.map((kind) =>
       this.deps.backend.createWorker(JOB_CATALOG[kind].queue, (job) => this.handle(kind, job.data), {
-        concurrency: this.deps.concurrency,
+        concurrency: concurrencyOf(kind) ?? this.deps.concurrency,
       }),
     );
   }
@@ -66,7 +73,9 @@ export class WorkerHost {
   private async work(kind: JobKind, data: unknown): Promise<void> {
     const payload = parsePayload(kind, data);
     try {
-      await this.deps.handlers[kind](payload, this.shutdown.signal);
+      // The payload has been parsed as one of this kind.
+      const handler = this.deps.handlers[kind] as JobHandler<JobKind>;
+      await handler(payload, this.shutdown.signal);
     } catch (error) {
       // The row was left as it was: its lease runs out, and the reconciler goes on from there.
       this.deps.logger.warn('A handler could not write the end of its work', { kind, payload, error });
@@ -74,3 +83,5 @@ export class WorkerHost {
     }
   }
 }
+
+const concurrencyOf = (kind: JobKind): number | undefined => (JOB_CATALOG[kind] as JobKindDefinition).concurrency;

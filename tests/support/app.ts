@@ -4,11 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
-import { createContainer, type Container } from '../../src/composition/container.js';
+import { createContainer, type Container, type ContainerOverrides } from '../../src/composition/container.js';
 import { loadConfig, type Config } from '../../src/platform/config/load-config.js';
 import { QUEUE_SCHEMA, type DatabaseConnection } from '../../src/platform/database/connect.js';
 import type { Logger } from '../../src/platform/logging/logger.js';
 import { startHttp, startScheduler, startWorker } from '../../src/processes/start-parts.js';
+import type { Resolve } from '../../src/platform/outbound/outbound-client.js';
 import type { Runner } from '../../src/runners/runner.port.js';
 import { ApiClient } from './api-client.js';
 import { childProcesses } from './child-processes.js';
@@ -28,6 +29,8 @@ interface AppOptions {
   settings?: Record<string, string>;
   /** Works on the database, files and queue of this app, as a second process of one installation would. */
   beside?: App;
+  /** Finds the addresses of receivers of webhooks; default: the system. */
+  resolve?: Resolve;
   logger?: Logger;
 }
 
@@ -67,7 +70,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const release = shared === undefined ? () => removePremises(premises) : () => Promise.resolve();
   try {
     const config = loadConfig({ env: environment(premises, options), cwd: premises.folder, readDotenv: false });
-    const container = await createContainer(config, options.logger ?? silentLogger, runnerOverride(options.runner));
+    const container = await createContainer(config, options.logger ?? silentLogger, overridesOf(options));
     const port = await startParts(container, options.parts ?? ['http', 'worker', 'scheduler']);
     const twins: App[] = [];
     const app = toApp({ container, config, port, premises, release, childrenBefore, twins });
@@ -130,9 +133,11 @@ function environment({ database, folder, queuePrefix }: Premises, { settings = {
   };
 }
 
-function runnerOverride(runner: AppOptions['runner']): { runner?: Runner } {
-  if (runner === 'embedded') return {};
-  return { runner: runner ?? createScriptedRunner({ behaviour: {} }) };
+function overridesOf({ runner, resolve }: AppOptions): ContainerOverrides {
+  return {
+    ...(runner === 'embedded' ? {} : { runner: runner ?? createScriptedRunner({ behaviour: {} }) }),
+    ...(resolve === undefined ? {} : { resolve }),
+  };
 }
 
 async function startParts(container: Container, parts: readonly Part[]): Promise<number> {

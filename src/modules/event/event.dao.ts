@@ -49,4 +49,34 @@ export class EventDao extends BaseDao<EventModel> {
     );
     return row ?? null;
   }
+
+  async usersWithOld(ageSeconds: number, after: string | null, limit: number): Promise<string[]> {
+    const rows = await this.rows<{ id: string }>(
+      `SELECT id FROM users
+       WHERE ($2::uuid IS NULL OR id > $2)
+         AND (SELECT created_at FROM events WHERE user_id = users.id ORDER BY seq LIMIT 1)
+             < now() - make_interval(secs => $1)
+       ORDER BY id LIMIT $3`,
+      [ageSeconds, after, limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /**
+   * Removes up to the first event that is to stay: clocks may disagree with the numbers, and a hole in the middle would
+   * not be seen. An event that a webhook has still to take stays, too.
+   */
+  async removeOldOf(userId: string, ageSeconds: number, limit: number): Promise<number> {
+    const rows = await this.rows(
+      `DELETE FROM events WHERE user_id = $1 AND seq IN (
+         SELECT seq FROM events WHERE user_id = $1 AND seq < least(
+           (SELECT min(seq) FROM events WHERE user_id = $1 AND created_at >= now() - make_interval(secs => $2)),
+           (SELECT min(last_seq) + 1 FROM webhooks WHERE user_id = $1 AND enabled),
+           (SELECT event_seq + 1 FROM users WHERE id = $1)
+         ) ORDER BY seq LIMIT $3
+       ) RETURNING seq`,
+      [userId, ageSeconds, limit],
+    );
+    return rows.length;
+  }
 }

@@ -9,5 +9,7 @@ export function presentEvent({ seq, createdAt, ...content }: LoggedEvent): Event
       return { event: content.type, ...position, data: content.data };
     case 'TEST_NOTIFICATION':
       return { event: content.type, ...position, data: content.data };
+    case 'WEBHOOK_DISABLED':
+      return { event: content.type, ...position, data: content.data };
   }
 }

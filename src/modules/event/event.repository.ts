@@ -53,6 +53,16 @@ export class EventRepository {
     return { first: Number(bounds?.first ?? last + 1), last };
   }
 
+  /** Users whose first event is older than so many seconds, those behind `after` in the order of their ids. */
+  usersWithOld(ageSeconds: number, after: string | null, limit: number): Promise<string[]> {
+    return this.events.usersWithOld(ageSeconds, after, limit);
+  }
+
+  /** @returns how many were removed, from the start of the log */
+  removeOldOf(userId: string, ageSeconds: number, limit: number): Promise<number> {
+    return this.events.removeOldOf(userId, ageSeconds, limit);
+  }
+
   /** Asked after the events were read: what is removed in between would look as if it had never been there. */
   private async requireKept(userId: string, seq: number): Promise<void> {
     const { first } = await this.bounds(userId);

@@ -14,7 +14,12 @@ interface Repositories {
 interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Repositories;
+  /** How long an entry is kept. */
+  retentionSeconds: number;
 }
+
+const USER_BATCH = 100;
+const REMOVE_BATCH = 1_000;
 
 /** A log that can be followed: that of a user, or what of it is about one job. */
 export interface FollowableLog {
@@ -69,5 +74,20 @@ export class EventService {
     await this.deps.uow.run(({ repositories }) =>
       repositories.events.append(userId, [{ type: 'TEST_NOTIFICATION', subjectId: userId, data: { message } }]),
     );
+  }
+
+  /** Takes away what is older than it is kept for, always from the start of a log: what is left has no gaps. */
+  async removeOld(): Promise<void> {
+    const { events } = this.deps.repositories;
+    const { retentionSeconds } = this.deps;
+    let userIds: string[] = [];
+    do {
+      userIds = await events.usersWithOld(retentionSeconds, userIds.at(-1) ?? null, USER_BATCH);
+      for (const userId of userIds) {
+        let removed: number;
+        do removed = await events.removeOldOf(userId, retentionSeconds, REMOVE_BATCH);
+        while (removed === REMOVE_BATCH);
+      }
+    } while (userIds.length === USER_BATCH);
   }
 }

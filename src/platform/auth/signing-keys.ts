@@ -1,15 +1,9 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  randomUUID,
-  type KeyObject,
-} from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { lockFile } from '../file-lock.js';
+import { replaceFile, writeNewFile } from '../whole-file.js';
 
 export interface SigningKeys {
   /** RFC 7638 thumbprint of the public key: the `kid` of every token. */
@@ -92,8 +86,8 @@ export async function loadSigningKeys(paths: KeyPaths): Promise<KeySet | null> {
 export async function createSigningKeys(paths: KeyPaths): Promise<boolean> {
   const pair = await generatePair();
   // The private key decides who won; a crash between the two leaves a pair that can be completed from it.
-  if (!(await writeNew(paths.privateKeyPath, pair.privateKey, 0o600))) return false;
-  await writeNew(paths.publicKeyPath, pair.publicKey, 0o644);
+  if (!(await writeNewFile(paths.privateKeyPath, pair.privateKey, 0o600))) return false;
+  await writeNewFile(paths.publicKeyPath, pair.publicKey, 0o644);
   return true;
 }
 
@@ -128,9 +122,9 @@ export async function rotateSigningKeys(
     }
     const pair = await generatePair();
     const retired = signing.publicKey.export({ type: 'spki', format: 'pem' });
-    await replace(paths.previousPublicKeyPath, retired, 0o644);
-    await replace(paths.privateKeyPath, pair.privateKey, 0o600);
-    await replace(paths.publicKeyPath, pair.publicKey, 0o644);
+    await replaceFile(paths.previousPublicKeyPath, retired, 0o644);
+    await replaceFile(paths.privateKeyPath, pair.privateKey, 0o600);
+    await replaceFile(paths.publicKeyPath, pair.publicKey, 0o644);
   } finally {
     await lock.release();
   }
@@ -159,48 +153,6 @@ async function read(file: string): Promise<KeyFile | null> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new SigningKeyError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** Whole or not at all: written aside, then linked, which fails if the name is taken. */
-async function writeNew(file: string, content: string, mode: number): Promise<boolean> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const aside = await writeAside(file, content, mode);
-  try {
-    await link(aside, file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
-
-/** Whole or not at all, too, in the place of what was there. */
-async function replace(file: string, content: string | Buffer, mode: number): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const aside = await writeAside(file, content, mode);
-  try {
-    await rename(aside, file);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
-  }
-}
-
-/** Belongs to whom its folder belongs: also a rotation that root runs leaves files that the server can read. */
-async function writeAside(file: string, content: string | Buffer, mode: number): Promise<string> {
-  const folder = await stat(path.dirname(file));
-  const aside = `${file}.${randomUUID()}.new`;
-  const handle = await open(aside, 'wx', mode);
-  try {
-    if (process.getuid?.() === 0) await handle.chown(folder.uid, folder.gid);
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return aside;
 }
 
 function toSigningKeys(file: string, pem: string): SigningKeys {

@@ -39,6 +39,22 @@ const origins = z.string().transform((text, context): '*' | string[] => {
 
 const flag = z.enum(['true', 'false'], 'use true or false').transform((text) => text === 'true');
 
+/** `5s,5m,2h`; becomes seconds. */
+const durations = z
+  .string()
+  .transform((list) => list.split(',').map((item) => item.trim()))
+  .pipe(z.array(duration).min(1).max(20));
+
+/** `true`, `false`, or networks in CIDR notation; becomes a boolean or a list. */
+const networks = z
+  .string()
+  .transform((value) =>
+    value === 'true' || value === 'false' ? value === 'true' : value.split(',').map((item) => item.trim()),
+  )
+  .pipe(
+    z.union([z.boolean(), z.array(z.union([z.cidrv4(), z.cidrv6()]))], 'use true, false, or networks like 10.0.0.0/8'),
+  );
+
 const port = wholeNumber(0, 65_535);
 const text = z.string().trim().min(1);
 const password = z.string().min(1);
@@ -49,7 +65,17 @@ export interface Setting {
   default?: string;
   /** One line for `.env.example` and the settings page. */
   description: string;
-  group: 'Server' | 'Accounts' | 'Database' | 'Queue' | 'Model servers' | 'Engine' | 'Jobs' | 'Credits' | 'Carbon';
+  group:
+    | 'Server'
+    | 'Accounts'
+    | 'Database'
+    | 'Queue'
+    | 'Model servers'
+    | 'Engine'
+    | 'Jobs'
+    | 'Webhooks'
+    | 'Credits'
+    | 'Carbon';
   secret?: boolean;
 }
 
@@ -142,6 +168,18 @@ export const SETTINGS = define({
     schema: wholeNumber(1, 100_000),
     default: '100',
     description: 'WebSockets, and as many event streams, that one user may have open on a process.',
+  },
+  EVENT_RETENTION: {
+    group: 'Server',
+    schema: duration,
+    default: '30d',
+    description: 'How long entries of the event log and of the logs of webhooks are kept.',
+  },
+  SECRETS_KEY_PATH: {
+    group: 'Server',
+    schema: text,
+    default: './keys/secrets.key',
+    description: 'Key that seals secrets in the database. Made on first start; the same for all processes.',
   },
   JWT_EXPIRATION: {
     group: 'Accounts',
@@ -306,6 +344,49 @@ export const SETTINGS = define({
     schema: duration,
     default: '2s',
     description: 'How often the scheduler looks for jobs the queue or a worker has lost.',
+  },
+  WEBHOOKS_PER_USER: {
+    group: 'Webhooks',
+    schema: wholeNumber(0, 10_000),
+    default: '20',
+    description: 'Webhooks an account may have.',
+  },
+  WEBHOOK_TIMEOUT: {
+    group: 'Webhooks',
+    schema: duration.pipe(z.number().min(1).max(300)),
+    default: '15s',
+    description: 'How long a receiver may take for its whole answer.',
+  },
+  WEBHOOK_RETRY_SCHEDULE: {
+    group: 'Webhooks',
+    schema: durations,
+    default: '5s,5m,30m,2h,5h,10h,14h,20h,24h',
+    description:
+      'Waits between the attempts at a delivery, each with up to 20 % jitter; after the last one it has failed.',
+  },
+  WEBHOOK_DISABLE_AFTER: {
+    group: 'Webhooks',
+    schema: duration,
+    default: '5d',
+    description: 'A webhook that takes nothing for so long is switched off.',
+  },
+  WEBHOOK_SECRET_OVERLAP: {
+    group: 'Webhooks',
+    schema: duration,
+    default: '24h',
+    description: 'How long the old secret signs as well after a rotation.',
+  },
+  WEBHOOK_ALLOW_HTTP: {
+    group: 'Webhooks',
+    schema: flag,
+    default: 'false',
+    description: '`true` allows receivers without TLS.',
+  },
+  WEBHOOK_ALLOW_PRIVATE_NETWORKS: {
+    group: 'Webhooks',
+    schema: networks,
+    default: 'false',
+    description: 'Networks behind our own door that receivers may be in: `10.0.0.0/8,::1/128`, or `true` for all.',
   },
   SIGNUP_CREDITS: {
     group: 'Credits',

@@ -33,6 +33,7 @@ export interface Config {
   readonly privateKeyPath: string;
   readonly publicKeyPath: string;
   readonly previousPublicKeyPath: string;
+  readonly secretsKeyPath: string;
   readonly database: DatabaseConfig;
   readonly queue: QueueConfig;
   readonly engineProcesses: number;
@@ -80,6 +81,7 @@ export function loadConfig(source: ConfigSource): Config {
     privateKeyPath: path.resolve(source.cwd, settings.JWT_PRIVATE_KEY_PATH),
     publicKeyPath: path.resolve(source.cwd, settings.JWT_PUBLIC_KEY_PATH),
     previousPublicKeyPath: path.resolve(source.cwd, settings.JWT_PREVIOUS_PUBLIC_KEY_PATH),
+    secretsKeyPath: path.resolve(source.cwd, settings.SECRETS_KEY_PATH),
     database: databaseConfig(settings),
     queue: queueConfig(settings),
     engineProcesses,

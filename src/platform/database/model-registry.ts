@@ -14,6 +14,9 @@ import { defineFileReservationModel } from '../../modules/stored-file/file-reser
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
 import { defineLoginAttemptModel } from '../../modules/session/login-attempt.model.js';
 import { defineSessionModel } from '../../modules/session/session.model.js';
+import { defineWebhookAttemptModel } from '../../modules/webhook/webhook-attempt.model.js';
+import { defineWebhookDeliveryModel } from '../../modules/webhook/webhook-delivery.model.js';
+import { defineWebhookModel } from '../../modules/webhook/webhook.model.js';
 import { defineVideoModel } from '../../modules/video/video.model.js';
 
 /** Every table of the application; a test compares this list with what the migrations make. */
@@ -34,6 +37,9 @@ export function defineModels(sequelize: Sequelize) {
     results: defineResultModel(sequelize),
     idempotencyKeys: defineIdempotencyKeyModel(sequelize),
     events: defineEventModel(sequelize),
+    webhooks: defineWebhookModel(sequelize),
+    webhookDeliveries: defineWebhookDeliveryModel(sequelize),
+    webhookAttempts: defineWebhookAttemptModel(sequelize),
     liveConnections: defineLiveConnectionModel(sequelize),
   };
 }

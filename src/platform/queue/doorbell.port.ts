@@ -1,7 +1,7 @@
 /** Tells a worker that a row may be runnable. It carries an id only: the row says what is true. */
 export interface Doorbell {
   /** A kind of the job catalogue. */
-  kind: 'run-inference';
+  kind: 'run-inference' | 'deliver-webhook';
   id: string;
   /** Bells of one id and round are the same bell, except those rung again. */
   round: number;

@@ -44,7 +44,7 @@ describe('RedisQueueBackend without Redis', () => {
   it('lets a worker stop soon', async () => {
     const host = new WorkerHost({
       backend,
-      handlers: { 'run-inference': () => Promise.resolve() },
+      handlers: { 'run-inference': () => Promise.resolve(), 'deliver-webhook': () => Promise.resolve() },
       concurrency: 2,
       drainMs: 1_000,
       logger: silentLogger,
