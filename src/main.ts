@@ -1,18 +1,72 @@
 #!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
 import { ConfigError, loadConfig, type Config } from './platform/config/load-config.js';
+import type { Logger } from './platform/logging/logger.js';
 import { createLogger } from './platform/logging/winston-logger.js';
-import { isProcessRole, PROCESS_ROLES, type ProcessRole } from './processes/role.js';
+import { VERSION } from './platform/version.js';
+import { PROCESS_ROLES, type ProcessRole } from './processes/role.js';
 
-const USAGE = `Usage: infernode <${PROCESS_ROLES.join('|')}>\n`;
 /** sysexits.h: EX_USAGE, EX_CONFIG. */
 const EXIT_USAGE = 64;
 const EXIT_CONFIG = 78;
+/** sysexits.h: EX_SOFTWARE. A check that could not be made found no difference. */
+const EXIT_UNCHECKED = 70;
 
-async function main(role: string | undefined): Promise<number> {
-  if (role === undefined || !isProcessRole(role)) {
-    process.stderr.write(USAGE);
-    return EXIT_USAGE;
+const DESCRIPTIONS: Record<ProcessRole, string> = {
+  all: 'API, worker and scheduler in one process',
+  api: 'HTTP and WebSocket',
+  worker: 'take jobs from the queue and run them',
+  scheduler: 'find what was lost, remove what is left over',
+  migrate: 'bring the database up to date',
+};
+
+type Work = (config: Config, logger: Logger) => Promise<number>;
+
+async function main(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = new Command('infernode')
+    .description('Self-hosted platform for asynchronous ML inference')
+    .version(VERSION)
+    .exitOverride();
+  for (const role of PROCESS_ROLES) {
+    program
+      .command(role)
+      .description(DESCRIPTIONS[role])
+      .action(async () => {
+        code = await withConfig({ role }, (config, logger) => runRole(role, config, logger));
+      });
   }
+  program
+    .command('ledger')
+    .description('the credits of all accounts')
+    .command('verify')
+    .description('recompute every balance and the money of every job; name the first difference')
+    .option('--json', 'answer in JSON')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      code = await withConfig({ role: 'ledger', failure: EXIT_UNCHECKED }, async (config, logger) =>
+        (await import('./processes/ledger.process.js')).runLedgerVerify(config, logger, { json }),
+      );
+    });
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has told what is wrong, or shown what was asked for.
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+  return code;
+}
+
+async function runRole(role: ProcessRole, config: Config, logger: Logger): Promise<number> {
+  if (role === 'migrate') return (await import('./processes/migrate.process.js')).runMigrate(config, logger);
+  return (await import('./processes/run-process.js')).runProcess(role, config, logger);
+}
+
+/** @returns the exit code: that of the work, or what keeps it from being done */
+async function withConfig(
+  { role, failure = 1 }: { role: ProcessRole | 'ledger'; failure?: number },
+  work: Work,
+): Promise<number> {
   let config: Config;
   try {
     config = loadConfig({ env: process.env, cwd: process.cwd(), readDotenv: true });
@@ -27,23 +81,22 @@ async function main(role: string | undefined): Promise<number> {
   const logger = createLogger({ level: LOG_LEVEL, format, fields: { role } });
   for (const warning of config.warnings) logger.warn(warning);
   try {
-    if (role === 'migrate') return await (await import('./processes/migrate.process.js')).runMigrate(config, logger);
-    return await (await import('./processes/run-process.js')).runProcess(role, config, logger);
+    return await work(config, logger);
   } catch (error) {
     logger.debug('The start failed', { error });
     process.stderr.write(`infernode: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
+    return failure;
   }
 }
 
-/** The embedded database belongs to one process. */
-function refuseEmbeddedFor(role: ProcessRole, { database }: Config): void {
-  if (database.kind !== 'embedded' || role === 'all' || role === 'migrate') return;
+/** The embedded database belongs to one process; commands that end may look in. */
+function refuseEmbeddedFor(role: ProcessRole | 'ledger', { database }: Config): void {
+  if (database.kind !== 'embedded' || role === 'all' || role === 'migrate' || role === 'ledger') return;
   throw new ConfigError([
     `the role ${role} needs a database that several processes share: set DATABASE_URL (or run "infernode all")`,
   ]);
 }
 
-process.exitCode = await main(process.argv[2]);
+process.exitCode = await main(process.argv);
 // Whatever still holds the event loop has had its time.
 process.exit();

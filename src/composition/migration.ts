@@ -9,7 +9,7 @@ export const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations', import.m
 
 /** Migration on its own: next to a running server, or with a database of its own for the moment. */
 export async function createMigration(config: Config, logger: Logger) {
-  const { connection, stop } = await connect(config, logger);
+  const { connection, stop } = await connectForTool(config, logger);
   const sequelize = connectDatabase({ connection, poolSize: 2, applicationName: 'infernode migrate', logger });
   return {
     run: () =>
@@ -27,7 +27,8 @@ export async function createMigration(config: Config, logger: Logger) {
   };
 }
 
-async function connect({ database, dataDir }: Config, logger: Logger) {
+/** For commands that end: the running database where there is one. */
+export async function connectForTool({ database, dataDir }: Config, logger: Logger) {
   return database.kind === 'external'
     ? { connection: database, stop: () => Promise.resolve() }
     : connectOrStartEmbeddedPostgres({ dataDir, logger });

@@ -95,6 +95,35 @@ describe('infernode migrate', () => {
   );
 });
 
+describe('infernode ledger verify', () => {
+  it(
+    'finds a clean ledger clean and a forged one not, alone and next to the running server',
+    () =>
+      withInstallation({}, async (installation) => {
+        const server = await installation.start();
+        const user = await ApiUser.register(server.baseUrl);
+        expect(await user.credits()).toBe(100);
+        const clean = await installation.run(['ledger', 'verify']);
+        expect(clean).toMatchObject({
+          code: 0,
+          stdout: expect.stringContaining('The ledger is clean: 2 accounts') as string,
+        });
+        await installation.query(
+          "ALTER TABLE users DISABLE TRIGGER ALL; UPDATE users SET credit = credit + 1 WHERE role = 'user'; ALTER TABLE users ENABLE TRIGGER ALL",
+        );
+        const forged = await installation.run(['ledger', 'verify']);
+        expect(forged).toMatchObject({ code: 1, stdout: expect.stringContaining('found     101') as string });
+        await server.stop();
+        const json = await installation.run(['ledger', 'verify', '--json']);
+        expect(json.code).toBe(1);
+        expect(JSON.parse(json.stdout)).toMatchObject({ clean: false, difference: { check: 'balance', found: '101' } });
+        expect((await installation.run(['ledger', 'mend'])).code).toBe(64);
+        await installation.expectNoProcesses();
+      }),
+    TEST_MS,
+  );
+});
+
 describe('sequelize-cli', () => {
   const commands = ['db:migrate', 'db:seed:all', 'db:migrate', 'db:seed:all'];
 

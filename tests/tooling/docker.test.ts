@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import spectralParsers from '@stoplight/spectral-parsers';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../../src/platform/config/config.schema.js';
-import { isProcessRole } from '../../src/processes/role.js';
+import { PROCESS_ROLES } from '../../src/processes/role.js';
 import { ROUTES } from '../../src/contract/routes.js';
 
 /** What the image and the compose file say of the project is true of it; whether they run takes an engine. */
@@ -154,7 +154,7 @@ describe('D6.2 docker-compose.yml', () => {
   it('adds workers and monitoring by profile, in roles that exist', () => {
     for (const service of [worker, scheduler]) {
       expect(service.profiles).toEqual(['workers']);
-      expect(isProcessRole(service.command?.at(-1) ?? '')).toBe(true);
+      expect(PROCESS_ROLES).toContain(service.command?.at(-1));
       expect(service.ports).toBeUndefined();
     }
     const monitored = Object.values(compose.services).filter(({ profiles }) => profiles?.includes('monitoring'));

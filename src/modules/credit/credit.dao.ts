@@ -1,5 +1,6 @@
 import { Op, type Attributes } from 'sequelize';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { CREDIT_ENTRY_KINDS } from '../../contract/credit.contract.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { CreditEntryKind, CreditReference } from './credit.domain.js';
 import type { CreditEntryModel } from './credit.model.js';
@@ -35,7 +36,8 @@ export class CreditEntryDao extends BaseDao<CreditEntryModel> {
 
   async listByReference({ type, id }: CreditReference): Promise<CreditEntryRow[]> {
     const rows = await this.model.findAll({
-      where: { referenceType: type, referenceId: id },
+      // The index is on kind and reference.
+      where: { kind: [...CREDIT_ENTRY_KINDS], referenceType: type, referenceId: id },
       order: [['id', 'ASC']],
       ...this.inScope,
     });
