@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { VideoArchiveService } from '../../src/modules/video/video-archive.service.js';
+import { thumbnailKey } from '../../src/modules/stored-file/stored-file.domain.js';
 import { VideoService } from '../../src/modules/video/video.service.js';
 import type { AppError } from '../../src/platform/app-error.js';
 import { Permits } from '../../src/platform/permits.js';
@@ -144,6 +145,30 @@ describe('identical content', () => {
     await expect(
       app.container.infrastructure.uow.run(({ repositories }) => repositories.files.claim(reserved)),
     ).rejects.toMatchObject({ code: 'service-unavailable' });
+  });
+
+  it('keeps what rows know and loses what they do not, pictures included, once it is old', async () => {
+    const { store } = app.container.infrastructure;
+    const { storageKey } = await upload(app, await buildPlace(1), randomBytes(1_000));
+    const put = async (key: string): Promise<void> => {
+      await (await store.stage(Readable.from([randomBytes(10)]), { signal: never(), maxBytes: 10 })).commit(key);
+    };
+    const lost = `videos/ab/${'ab'.repeat(32)}-000000000000`;
+    await put(thumbnailKey(storageKey));
+    await put(lost);
+    await put(thumbnailKey(lost));
+    const isThere = async () =>
+      Promise.all(
+        [storageKey, thumbnailKey(storageKey), lost, thumbnailKey(lost)].map(
+          async (key) => (await store.stat(key)) !== null,
+        ),
+      );
+    const sweep = (time: number) =>
+      Promise.all([app, second].map(({ container }) => container.services.sweep.sweep(new Date(time))));
+    await sweep(Date.now());
+    expect(await isThere()).toEqual([true, true, true, true]);
+    await sweep(Date.now() + 25 * 3600 * 1000);
+    expect(await isThere()).toEqual([true, true, false, false]);
   });
 
   it('is whole again after its next upload when its file was lost', async () => {
