@@ -116,6 +116,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     repositories,
     capabilities: runner.describe(),
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
+    longestTimeoutSeconds: settings.JOB_TIMEOUT,
   });
   const inferenceReading = new InferenceReadingService({ repositories });
   const inferenceResults = new InferenceResultService({ repositories, store, logger });

@@ -32,6 +32,11 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.recovery.recoverLost(),
       },
       {
+        name: 'abort jobs that missed their start',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.recovery.abortUnstarted(),
+      },
+      {
         name: 'ring again for jobs that nobody took',
         everyMs: config.settings.RECONCILE_INTERVAL * 1000,
         run: () => services.recovery.ringAgain(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, idParams, idSchema, messageSchema, timeSchema } from './route.contract.js';
+import { defineRoute, idParams, idSchema, messageSchema, momentSchema, timeSchema } from './route.contract.js';
 
 export const JOB_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'ABORTED'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -80,6 +80,15 @@ export const submitInferenceRoute = defineRoute({
         parameters: parametersSchema,
         range: rangeSchema,
         priority: z.int().min(1).max(10).default(5).meta({ description: '10 runs first.' }),
+        startDeadline: momentSchema.optional().meta({
+          description: 'A job that has not started by then is ABORTED. A time to come, with its zone.',
+          example: '2100-01-01T00:00:00Z',
+        }),
+        timeout: z.int().min(1).max(2_147_483_647).optional().meta({
+          description:
+            'Seconds that an attempt may take; then the job is ABORTED. At most what the installation allows (`JOB_TIMEOUT`).',
+          example: 3600,
+        }),
       })
       .meta({
         example: {

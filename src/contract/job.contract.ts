@@ -4,6 +4,7 @@ import {
   defineRoute,
   idParams,
   idSchema,
+  momentSchema,
   nextCursorSchema,
   pageQuery,
   timeSchema,
@@ -11,11 +12,6 @@ import {
 } from './route.contract.js';
 
 const statusSchema = z.enum(JOB_STATUSES);
-
-/** A point in time with its zone; becomes a date. */
-const momentSchema = z.iso
-  .datetime({ offset: true, error: 'Use a time with its zone, for example 2026-07-15T10:30:00Z.' })
-  .transform((text) => new Date(text));
 
 const errorSchema = z.object({
   code: z.string().meta({ example: 'runner-crashed' }),
@@ -33,6 +29,8 @@ const jobMembers = {
     description: 'Why it FAILED or was ABORTED; while it waits, what the attempt before came to.',
   }),
   retry_of: idSchema.nullable().meta({ description: 'The job that this one repeats.' }),
+  start_deadline: timeSchema.nullable().meta({ description: 'Not started by then, it is ABORTED.' }),
+  timeout: z.int().nullable().meta({ description: 'Seconds that an attempt may take, as its owner said.' }),
   cancel_requested_at: timeSchema.nullable(),
   stopped_at: timeSchema.nullable().meta({ description: 'When its runner had really stopped.' }),
   created_at: timeSchema,
@@ -138,4 +136,27 @@ export const getJobRoute = defineRoute({
   request: { params: idParams },
   success: { status: 200, answer: { description: 'The job.', schema: z.object({ job: jobSchema }) } },
   problems: ['not-found'],
+});
+
+export const retryJobRoute = defineRoute({
+  operationId: 'retryJob',
+  method: 'post',
+  path: '/inference/{id}/retry',
+  access: 'user',
+  idempotency: 'key',
+  tag: 'Inference',
+  summary: 'Run a job once more, as a new job',
+  description:
+    'For a job that has ended, however it ended. The new one has the same videos, parameters, priority and timeout, no ' +
+    'start deadline, is paid like any other at the price of now, and names the old one in `retry_of`.',
+  request: { params: idParams },
+  success: {
+    status: 202,
+    answer: {
+      description: 'The new job is stored and will run.',
+      schema: z.object({ jobId: z.array(idSchema).length(1) }),
+      headers: { Location: 'Status of the new job.' },
+    },
+  },
+  problems: ['not-found', 'job-not-final', 'job-inputs-gone', 'insufficient-credits', 'policy-unavailable'],
 });

@@ -29,6 +29,8 @@ export const PROBLEM_KINDS = {
   'email-taken': { status: 409, title: 'The email address is already registered', retryable: false },
   'name-taken': { status: 409, title: 'The name is already in use', retryable: false },
   'job-already-final': { status: 409, title: 'The job has already ended', retryable: false },
+  'job-not-final': { status: 409, title: 'The job has not ended yet', retryable: true },
+  'job-inputs-gone': { status: 409, title: 'The inputs of the job were deleted', retryable: false },
   'result-not-ready': { status: 409, title: 'The job has no result yet', retryable: true },
   'job-without-result': { status: 409, title: 'The job ended without a result', retryable: false },
   'already-refunded': { status: 409, title: 'The credits have been given back already', retryable: false },

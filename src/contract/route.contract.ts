@@ -136,6 +136,11 @@ export const idParams = z.object({ id: idSchema.meta({ description: 'Id of what 
 export const timeSchema = z.iso.datetime().meta({ example: '2026-07-15T10:30:00.000Z' });
 export const messageSchema = z.string();
 
+/** A point in time with its zone; becomes a date. */
+export const momentSchema = z.iso
+  .datetime({ offset: true, error: 'Use a time with its zone, for example 2026-07-15T10:30:00Z.' })
+  .transform((text) => new Date(text));
+
 /** What every list understands: `?limit=&cursor=`. */
 export const pageQuery = {
   limit: z

@@ -20,7 +20,7 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from './inference.contract.js';
-import { getJobRoute, listJobsRoute } from './job.contract.js';
+import { getJobRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -83,6 +83,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   getJobRoute,
   jobStatusRoute,
   cancelJobRoute,
+  retryJobRoute,
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,

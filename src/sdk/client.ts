@@ -33,7 +33,7 @@ import {
   logoutRoute,
   refreshRoute,
 } from '../contract/session.contract.js';
-import { getJobRoute, listJobsRoute } from '../contract/job.contract.js';
+import { getJobRoute, listJobsRoute, retryJobRoute } from '../contract/job.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
 import {
   deleteVideoRoute,
@@ -267,6 +267,11 @@ export class Client {
 
   getJobStatus(id: string, options?: CallOptions) {
     return call(this.connection, jobStatusRoute, { params: { id } }, options);
+  }
+
+  /** A new job like one that has ended; paid like any other. */
+  retryJob(id: string, options?: CallOptions) {
+    return call(this.connection, retryJobRoute, { params: { id } }, options);
   }
 
   /** The answer tells whether the job has stopped (`ABORTED`) or will (`RUNNING`). */

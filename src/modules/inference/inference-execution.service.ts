@@ -14,7 +14,7 @@ import type { VideoRepository } from '../video/video.repository.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { backoffMs, footprintOf, type Claim, type Footprint, type Job } from './inference.domain.js';
 import { CancelBell } from './cancel-bell.js';
-import { abortIfCancelled, failForGood, repeatLater } from './inference.endings.js';
+import { abortIfCancelled, endForGood, repeatLater } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
 import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
 import { settleCompleted } from './inference.settlement.js';
@@ -76,7 +76,7 @@ export class InferenceExecutionService {
     const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
     const keeper = new ClaimKeeper({
       leaseSeconds: this.deps.leaseSeconds,
-      timeoutSeconds: this.deps.timeoutSeconds,
+      timeoutSeconds: Math.min(this.deps.timeoutSeconds, claim.job.timeoutSeconds ?? Infinity),
       logger,
       shutdown,
       renew: (progress) => this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress),
@@ -242,6 +242,12 @@ export class InferenceExecutionService {
       logger.info('Job aborted at the wish of its owner');
       return;
     }
+    const { timeoutSeconds } = claim.job;
+    if (reason === 'timeout' && timeoutSeconds !== null && timeoutSeconds <= this.deps.timeoutSeconds) {
+      const job = await this.abortLate(claim, timeoutSeconds);
+      logger.info('Job aborted at the time limit of its owner', { now: job?.status });
+      return;
+    }
     const cause =
       reason === 'timeout'
         ? new RunnerTimeoutError(`The attempt took longer than ${this.deps.timeoutSeconds} s.`)
@@ -259,12 +265,18 @@ export class InferenceExecutionService {
     return this.deps.uow.run((scope) => abortIfCancelled(scope, ending(claim, 'ABORTED', failure)));
   }
 
+  /** Its owner gave it no more time than this; another attempt would need as long. */
+  private abortLate(claim: Claim, seconds: number): Promise<Job | null> {
+    const failure = { code: 'timeout', message: `It took longer than its timeout of ${seconds} s.` };
+    return this.deps.uow.run((scope) => endForGood(scope, 'ABORTED', ending(claim, 'ABORTED', failure)));
+  }
+
   private async fail(claim: Claim, error: unknown, logger: Logger): Promise<void> {
     const { failure, retryable } = describeFailure(error);
     const job = await this.deps.uow.run(async (scope) => {
       const spent = (await scope.repositories.jobs.spentAttempts(claim.job.id)) + 1;
       const end = ending(claim, 'FAILED', failure);
-      if (!retryable || spent >= this.deps.maxAttempts) return failForGood(scope, end);
+      if (!retryable || spent >= this.deps.maxAttempts) return endForGood(scope, 'FAILED', end);
       return repeatLater(scope, end, backoffMs(spent + 1, this.deps.backoffSeconds, Math.random));
     });
     const level = job?.status === 'FAILED' && retryable ? 'error' : 'warn';

@@ -4,7 +4,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import type { ExpiredClaim } from './inference.domain.js';
-import { failForGood, repeatLater } from './inference.endings.js';
+import { endForGood, repeatLater, settleEnd } from './inference.endings.js';
 import type { InferenceRepository } from './inference.repository.js';
 
 interface Repositories {
@@ -69,10 +69,26 @@ export class InferenceRecoveryService {
     const lost = { id, token, outcome: 'LOST', failure, guard: 'expired' } as const;
     const job = await this.deps.uow.run(async (scope) => {
       const spent = (await scope.repositories.jobs.spentAttempts(id)) + 1;
-      return spent >= this.deps.maxAttempts ? failForGood(scope, lost) : repeatLater(scope, lost, 0);
+      return spent >= this.deps.maxAttempts ? endForGood(scope, 'FAILED', lost) : repeatLater(scope, lost, 0);
     }, LOCKS);
     if (job !== null)
       this.deps.logger.warn('A worker fell silent', { jobId: id, next: job.status, attempt: job.attempt });
+  }
+
+  /** Aborts jobs that should have started by now. */
+  async abortUnstarted(): Promise<void> {
+    const ids = await this.deps.repositories.jobs.unstarted(BATCH);
+    for (const id of ids) {
+      try {
+        await this.deps.uow.run(async (scope) => {
+          const aborted = await scope.repositories.jobs.abortUnstarted(id);
+          if (aborted !== null) await settleEnd(scope, aborted);
+        }, LOCKS);
+      } catch (error) {
+        if (isDatabaseUnavailable(error)) throw error;
+        this.deps.logger.error('A job that missed its start could not be aborted', { jobId: id, error });
+      }
+    }
   }
 
   /** The row is the truth: whatever is due and not being worked on gets its bell rung; a bell that still hangs stays one. */

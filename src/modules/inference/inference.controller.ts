@@ -8,9 +8,8 @@ import {
   type jobStatusRoute,
   type submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import type { getJobRoute, listJobsRoute } from '../../contract/job.contract.js';
+import type { getJobRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
-import type { Job } from './inference.domain.js';
 import {
   isoTime,
   presentCancellation,
@@ -18,6 +17,7 @@ import {
   presentJobStatus,
   presentListedJob,
   presentResult,
+  presentSubmission,
 } from './inference.presenter.js';
 import type { InferenceReadingService } from './inference-reading.service.js';
 import type { InferenceResultService } from './inference-result.service.js';
@@ -33,13 +33,10 @@ export class InferenceController {
   constructor(private readonly deps: Deps) {}
 
   readonly submit: RouteHandler<typeof submitInferenceRoute> = ({ body }, { principal, once }) =>
-    once.run(
-      (once) => this.deps.inference.submit({ ...body, userId: principal.userId }, once),
-      (jobs: Job[]) => ({
-        body: { jobId: jobs.map((job) => job.id) },
-        headers: { Location: `/api/inference/status/${jobs[0].id}` },
-      }),
-    );
+    once.run((once) => this.deps.inference.submit({ ...body, userId: principal.userId }, once), presentSubmission);
+
+  readonly retry: RouteHandler<typeof retryJobRoute> = ({ params }, { principal, once }) =>
+    once.run((once) => this.deps.inference.retry(principal.userId, params.id, once), presentSubmission);
 
   readonly list: RouteHandler<typeof listJobsRoute> = async ({ query }, { principal }) => {
     const page = await this.deps.reading.list(principal.userId, {

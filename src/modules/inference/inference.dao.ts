@@ -60,6 +60,7 @@ export class JobDao extends BaseDao<JobModel> {
       { id, status: 'PENDING' },
       // The bell rings by another clock; a second early is on time.
       `available_at <= now() + interval '1 second'`,
+      '(started_at IS NOT NULL OR start_deadline IS NULL OR start_deadline > now())',
     );
   }
 
@@ -102,19 +103,38 @@ export class JobDao extends BaseDao<JobModel> {
     return this.changeOne(values, { id, status: 'PENDING' });
   }
 
-  /** RUNNING → a final status, by the holder of the claim. A job that is to be cancelled can only be aborted. */
+  /** Jobs that should have started by now, those that are late the longest first. */
+  async unstarted(limit: number): Promise<string[]> {
+    const rows = await this.rows<{ id: string }>(
+      `SELECT id FROM inference_jobs WHERE status = 'PENDING' AND started_at IS NULL AND start_deadline <= now()
+       ORDER BY start_deadline LIMIT $1`,
+      [limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** PENDING → ABORTED, when it should have started by now. */
+  async abortUnstarted(id: string, fields: JobEndFields): Promise<JobRow | null> {
+    return this.changeOne(
+      { ...fields, ...ENDED, status: 'ABORTED' },
+      { id, status: 'PENDING' },
+      'started_at IS NULL AND start_deadline <= now()',
+    );
+  }
+
+  /** RUNNING → a final status, by the holder of the claim, of a job that is to be cancelled or of one that is not. */
   async finish(
     id: string,
     token: string,
     status: Extract<JobStatus, 'COMPLETED' | 'FAILED' | 'ABORTED'>,
     fields: JobEndFields,
-    guard: ClaimGuard = 'held',
+    { guard, cancelled }: { guard: ClaimGuard; cancelled: boolean },
   ): Promise<JobRow | null> {
     return this.changeOne(
       { ...fields, ...UNCLAIMED, ...ENDED, status },
       { id, status: 'RUNNING', claimToken: token },
       CLAIM_CONDITION[guard],
-      status === 'ABORTED' ? CANCELLED : NOT_CANCELLED,
+      cancelled ? CANCELLED : NOT_CANCELLED,
     );
   }
 

@@ -25,6 +25,10 @@ export interface Job {
   finishedAt: Date | null;
   /** The job that this one repeats. */
   retryOf: string | null;
+  /** Not started by then, it is aborted. */
+  startDeadline: Date | null;
+  /** Longest time that its owner gives an attempt. */
+  timeoutSeconds: number | null;
   carbonGrams: number | null;
   energyWh: number | null;
 }

@@ -23,10 +23,14 @@ export async function repeatLater(scope: Scope, ending: AttemptEnding, delayMs: 
   return pending;
 }
 
-/** The job fails for good. */
-export async function failForGood(scope: Scope, ending: AttemptEnding): Promise<Job | null> {
-  const failed = await scope.repositories.jobs.failIfClaimed(ending);
-  return failed === null ? abortIfCancelled(scope, ending) : settleEnd(scope, failed);
+/** The job ends for good: FAILED, or ABORTED by a limit. */
+export async function endForGood(
+  scope: Scope,
+  status: 'FAILED' | 'ABORTED',
+  ending: AttemptEnding,
+): Promise<Job | null> {
+  const ended = await scope.repositories.jobs.endIfClaimed(status, ending);
+  return ended === null ? abortIfCancelled(scope, ending) : settleEnd(scope, ended);
 }
 
 /** The job is aborted, if its owner has asked for that. */

@@ -24,6 +24,8 @@ export function toJob(row: JobRow): Job {
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
     retryOf: row.retryOf,
+    startDeadline: row.startDeadline,
+    timeoutSeconds: row.timeoutSeconds,
     carbonGrams: row.carbonFootprint,
     energyWh: row.energyWh,
   };

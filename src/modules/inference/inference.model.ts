@@ -40,6 +40,8 @@ export interface JobModel extends Model<InferAttributes<JobModel>, InferCreation
   finishedAt: CreationOptional<Date | null>;
   updatedAt: CreationOptional<Date>;
   retryOf: CreationOptional<string | null>;
+  startDeadline: CreationOptional<Date | null>;
+  timeoutSeconds: CreationOptional<number | null>;
 }
 
 export function defineJobModel(sequelize: Sequelize): ModelStatic<JobModel> {
@@ -72,6 +74,8 @@ export function defineJobModel(sequelize: Sequelize): ModelStatic<JobModel> {
       finishedAt: { type: DataTypes.DATE },
       updatedAt: { type: DataTypes.DATE },
       retryOf: { type: DataTypes.UUID },
+      startDeadline: { type: DataTypes.DATE },
+      timeoutSeconds: { type: DataTypes.INTEGER },
     },
     { tableName: 'inference_jobs' },
   );

@@ -14,6 +14,8 @@ function presentMembers(job: Job) {
     cost: job.cost,
     error: job.errorCode === null ? null : { code: job.errorCode, message: job.errorMessage ?? '' },
     retry_of: job.retryOf,
+    start_deadline: isoTime(job.startDeadline),
+    timeout: job.timeoutSeconds,
     cancel_requested_at: isoTime(job.cancelRequestedAt),
     stopped_at: isoTime(job.stoppedAt),
     created_at: job.createdAt.toISOString(),
@@ -68,6 +70,11 @@ export function presentJobStatus(job: Job) {
     finished_at: isoTime(job.finishedAt),
   };
 }
+
+export const presentSubmission = (jobs: Job[]) => ({
+  body: { jobId: jobs.map((job) => job.id) },
+  headers: { Location: `/api/inference/status/${jobs[0].id}` },
+});
 
 export function presentCancellation(job: Job) {
   return {

@@ -25,6 +25,9 @@ export interface NewJob {
   parameters: RunParameters;
   priority: number;
   cost: number;
+  startDeadline: Date | null;
+  timeoutSeconds: number | null;
+  retryOf: string | null;
 }
 
 export interface JobFailure {
@@ -43,6 +46,12 @@ export interface AttemptEnding {
 }
 
 const CANCELLED: JobFailure = { code: 'cancelled', message: 'Cancelled by its owner.' };
+
+const MISSED_START: JobFailure = {
+  code: 'start-deadline-missed',
+  message: 'It had not started by its start deadline.',
+};
+const NOT_CANCELLED = { guard: 'held', cancelled: false } as const;
 
 /** Jobs and their attempts. Every verb says its guard; null or false means that somebody else was faster. */
 export class InferenceRepository {
@@ -108,7 +117,7 @@ export class InferenceRepository {
       errorCode: null,
       errorMessage: null,
     };
-    const row = await this.jobs.finish(claim.job.id, claim.token, 'COMPLETED', fields);
+    const row = await this.jobs.finish(claim.job.id, claim.token, 'COMPLETED', fields, NOT_CANCELLED);
     if (row === null) return null;
     await this.attempts.finish(claim.token, 'COMPLETED', null);
     return toJob(row);
@@ -132,18 +141,29 @@ export class InferenceRepository {
     return toJob(row);
   }
 
-  /** RUNNING → FAILED; not when the job is to be cancelled. */
-  async failIfClaimed(ending: AttemptEnding): Promise<Job | null> {
+  /** RUNNING → FAILED or ABORTED for the reason of its attempt; not when the job is to be cancelled. */
+  async endIfClaimed(status: 'FAILED' | 'ABORTED', ending: AttemptEnding): Promise<Job | null> {
     const { id, token, failure, guard } = ending;
-    const row = await this.jobs.finish(id, token, 'FAILED', toErrorFields(failure), guard);
+    const row = await this.jobs.finish(id, token, status, toErrorFields(failure), { guard, cancelled: false });
     return row === null ? null : this.closeAttempt(row, ending);
   }
 
   /** RUNNING → ABORTED, when its owner has asked for that. The attempt keeps what it came to. */
   async abortIfCancelled(ending: AttemptEnding): Promise<Job | null> {
     const { id, token, guard } = ending;
-    const row = await this.jobs.finish(id, token, 'ABORTED', toErrorFields(CANCELLED), guard);
+    const row = await this.jobs.finish(id, token, 'ABORTED', toErrorFields(CANCELLED), { guard, cancelled: true });
     return row === null ? null : this.closeAttempt(row, ending);
+  }
+
+  /** Ids of some of the jobs that should have started by now. */
+  unstarted(limit: number): Promise<string[]> {
+    return this.jobs.unstarted(limit);
+  }
+
+  /** PENDING → ABORTED, when it should have started by now. */
+  async abortUnstarted(id: string): Promise<Job | null> {
+    const row = await this.jobs.abortUnstarted(id, toErrorFields(MISSED_START));
+    return row === null ? null : toJob(row);
   }
 
   /** RUNNING → PENDING; not when the job is to be cancelled. */

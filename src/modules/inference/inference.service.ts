@@ -1,5 +1,5 @@
 import { AppError, invalidField } from '../../platform/app-error.js';
-import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import type { Transaction, UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Once } from '../../platform/once.js';
 import type {
   Detector,
@@ -18,6 +18,7 @@ import type { VideoRepository } from '../video/video.repository.js';
 import {
   DEFAULT_DISTANCE,
   DEFAULT_INTRINSICS,
+  isFinal,
   pairVideos,
   processedFrames,
   type Job,
@@ -25,7 +26,7 @@ import {
 } from './inference.domain.js';
 import { settleEnd } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
-import type { InferenceRepository } from './inference.repository.js';
+import type { InferenceRepository, NewJob } from './inference.repository.js';
 
 interface Repositories {
   credits: CreditRepository;
@@ -41,6 +42,8 @@ interface Deps {
   /** What the runners of this installation can do. */
   capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
   framesPerCredit: number;
+  /** The longest timeout that an owner may give. */
+  longestTimeoutSeconds: number;
 }
 
 export interface Submission {
@@ -49,6 +52,9 @@ export interface Submission {
   /** "all" or "a-b". */
   range: string;
   priority: number;
+  startDeadline?: Date | undefined;
+  /** Seconds. */
+  timeout?: number | undefined;
   parameters: {
     startFrame: number;
     endFrame: number;
@@ -72,6 +78,11 @@ export interface QuotedJob {
   currentVideoId: string;
 }
 
+type Scope = Transaction<Repositories>;
+
+/** What the jobs of one request have in common. */
+type JobOrder = Omit<NewJob, 'goalVideoId' | 'currentVideoId' | 'cost'>;
+
 export class InferenceService {
   constructor(private readonly deps: Deps) {}
 
@@ -80,47 +91,81 @@ export class InferenceService {
    * @throws AppError not-found, empty-dataset, validation-failed, policy-unavailable, insufficient-credits
    */
   async submit(submission: Submission, once: Once<Job[]>): Promise<Job[]> {
-    const { userId, datasetId } = submission;
+    const { userId, datasetId, priority } = submission;
+    const limits = this.checkLimits(submission);
     return this.deps.uow.run(
-      async ({ repositories, ring }) => {
-        await repositories.datasets.hold(userId, datasetId);
-        const { pairs, parameters, cost } = await this.plan(repositories, submission);
-        await repositories.credits.requireBalance(userId, cost * pairs.length);
-
-        const jobs: Job[] = [];
-        for (const { goal, current } of pairs) {
-          const job = await repositories.jobs.create({
-            userId,
-            datasetId,
-            goalVideoId: goal.id,
-            currentVideoId: current.id,
-            parameters,
-            priority: submission.priority,
-            cost,
-          });
-          jobs.push(job);
-        }
-        // What locks the user's row comes last: every event of this user waits for it.
-        for (const job of cost > 0 ? jobs : []) {
-          await repositories.credits.book({
-            userId,
-            kind: 'inference-hold',
-            amount: -cost,
-            reference: { type: 'job', id: job.id },
-            reason: `Inference on ${processedFrames(parameters)} frames`,
-            actorId: userId,
-          });
-        }
-        await repositories.events.append(
-          userId,
-          jobs.map((job) => statusEvent(job)),
-        );
-        for (const job of jobs)
-          ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
-        return jobs;
+      async (scope) => {
+        await scope.repositories.datasets.hold(userId, datasetId);
+        const { pairs, parameters } = await this.plan(scope.repositories, submission);
+        return this.create(scope, pairs, { userId, datasetId, parameters, priority, ...limits, retryOf: null });
       },
       { once },
     );
+  }
+
+  /**
+   * Creates a job like one that has ended; paid like any other.
+   * @returns the one new job
+   * @throws AppError not-found, job-not-final, job-inputs-gone, policy-unavailable, insufficient-credits
+   */
+  retry(userId: string, id: string, once: Once<Job[]>): Promise<Job[]> {
+    return this.deps.uow.run(
+      async (scope) => {
+        const { jobs, videos } = scope.repositories;
+        const ended = await jobs.getOwned(userId, id);
+        if (!isFinal(ended.status)) {
+          throw new AppError('job-not-final', `The job is ${ended.status}; it can be repeated when it has ended.`);
+        }
+        this.requirePolicy(ended.parameters.policy);
+        const { datasetId, parameters, priority, timeoutSeconds } = ended;
+        await this.holdInputs(scope, ended);
+        const live = new Map((await videos.listOf(datasetId)).map((video) => [video.id, video]));
+        const goal = live.get(ended.goalVideoId);
+        const current = live.get(ended.currentVideoId);
+        if (goal === undefined || current === undefined) throw inputsGone('A video');
+        const limits = { startDeadline: null, timeoutSeconds };
+        const order = { userId, datasetId, parameters, priority, ...limits, retryOf: ended.id };
+        return this.create(scope, [{ goal, current }], order);
+      },
+      { once },
+    );
+  }
+
+  private async holdInputs({ repositories }: Scope, { userId, datasetId }: Job): Promise<void> {
+    try {
+      await repositories.datasets.hold(userId, datasetId);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'not-found') throw inputsGone('The dataset', error);
+      throw error;
+    }
+  }
+
+  /** The jobs with their price, their events and their bells, in the caller's transaction. */
+  private async create({ repositories, ring }: Scope, pairs: readonly Pair[], order: JobOrder): Promise<Job[]> {
+    const { userId, parameters } = order;
+    const cost = this.priceOf(parameters);
+    await repositories.credits.requireBalance(userId, cost * pairs.length);
+    const jobs: Job[] = [];
+    for (const { goal, current } of pairs) {
+      jobs.push(await repositories.jobs.create({ ...order, goalVideoId: goal.id, currentVideoId: current.id, cost }));
+    }
+    // What locks the user's row comes last: every event of this user waits for it.
+    for (const job of cost > 0 ? jobs : []) {
+      await repositories.credits.book({
+        userId,
+        kind: 'inference-hold',
+        amount: -cost,
+        reference: { type: 'job', id: job.id },
+        reason: `Inference on ${processedFrames(parameters)} frames`,
+        actorId: userId,
+      });
+    }
+    await repositories.events.append(
+      userId,
+      jobs.map((job) => statusEvent(job)),
+    );
+    for (const job of jobs) ring({ kind: 'run-inference', id: job.id, round: 0, priority: job.priority, delayMs: 0 });
+    return jobs;
   }
 
   /**
@@ -141,8 +186,11 @@ export class InferenceService {
     const videos = selectRange(await repositories.videos.listOf(submission.datasetId), submission.range);
     const pairs = pairVideos(videos);
     pairs.forEach((pair) => checkFrames(pair, parameters));
-    const cost = priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
-    return { pairs, parameters, cost };
+    return { pairs, parameters, cost: this.priceOf(parameters) };
+  }
+
+  private priceOf(parameters: RunParameters): number {
+    return priceOfFrames(processedFrames(parameters), this.deps.framesPerCredit);
   }
 
   /**
@@ -157,12 +205,26 @@ export class InferenceService {
     });
   }
 
+  private checkLimits({ startDeadline, timeout }: Submission): Pick<JobOrder, 'startDeadline' | 'timeoutSeconds'> {
+    if (startDeadline !== undefined && startDeadline.getTime() <= Date.now()) {
+      throw invalidField('startDeadline', 'This time has passed.');
+    }
+    const longest = this.deps.longestTimeoutSeconds;
+    if (timeout !== undefined && timeout > longest) {
+      throw invalidField('timeout', `An attempt may take ${longest} s at most on this installation.`);
+    }
+    return { startDeadline: startDeadline ?? null, timeoutSeconds: timeout ?? null };
+  }
+
+  private requirePolicy(policy: Policy): void {
+    if (this.deps.capabilities.policies.includes(policy)) return;
+    const detail = `No runner of this installation offers the policy "${policy}". Leave it out, or use "ibvs".`;
+    throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
+  }
+
   private completeParameters(given: Submission['parameters']): RunParameters {
     const policy = given.policy ?? 'ibvs';
-    if (!this.deps.capabilities.policies.includes(policy)) {
-      const detail = `No runner of this installation offers the policy "${policy}". Leave it out, or use "ibvs".`;
-      throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
-    }
+    this.requirePolicy(policy);
     return {
       startFrame: given.startFrame,
       endFrame: given.endFrame,
@@ -177,6 +239,9 @@ export class InferenceService {
     };
   }
 }
+
+const inputsGone = (what: string, cause?: AppError): AppError =>
+  new AppError('job-inputs-gone', `${what} of this job has been deleted.`, { cause });
 
 function selectRange(videos: readonly Video[], range: string): readonly Video[] {
   if (videos.length === 0) throw new AppError('empty-dataset', 'Upload a video into the dataset first.');
