@@ -69,6 +69,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
         inference: services.inference,
         reading: services.inferenceReading,
         results: services.inferenceResults,
+        waiter: services.jobWaiter,
       }),
     ),
     ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),

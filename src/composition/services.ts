@@ -13,6 +13,7 @@ import { InferenceExecutionService } from '../modules/inference/inference-execut
 import { InferenceRecoveryService } from '../modules/inference/inference-recovery.service.js';
 import { InferenceResultService } from '../modules/inference/inference-result.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
+import { JobWaiter } from '../modules/inference/job-waiter.js';
 import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
 import { QuoteService } from '../modules/quote/quote.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
@@ -119,6 +120,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     longestTimeoutSeconds: settings.JOB_TIMEOUT,
   });
   const inferenceReading = new InferenceReadingService({ repositories });
+  const jobWaiter = new JobWaiter({ jobs: repositories.jobs, bus, shutdown });
   const inferenceResults = new InferenceResultService({ repositories, store, logger });
   const resultExpiry = new ResultExpiryService({ repositories, store, logger });
   const quotes = new QuoteService({ repositories, inference, videos });
@@ -194,6 +196,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     inference,
     inferenceReading,
     inferenceResults,
+    jobWaiter,
     resultExpiry,
     execution,
     quotes,

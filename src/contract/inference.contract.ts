@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { defineRoute, idParams, idSchema, messageSchema, momentSchema, timeSchema } from './route.contract.js';
+import {
+  defineRoute,
+  idParams,
+  idSchema,
+  messageSchema,
+  momentSchema,
+  PREFERENCE_APPLIED,
+  preferHeader,
+  timeSchema,
+} from './route.contract.js';
 
 export const JOB_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'ABORTED'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -74,6 +83,7 @@ export const submitInferenceRoute = defineRoute({
     'One selected video is compared with itself; n videos give n − 1 jobs (goal = video i, current = video i + 1). ' +
     'Either every job of the request is created, or none.',
   request: {
+    headers: z.object(preferHeader),
     body: z
       .strictObject({
         datasetId: idSchema,
@@ -102,8 +112,14 @@ export const submitInferenceRoute = defineRoute({
     status: 202,
     answer: {
       description: 'The jobs are stored and will run.',
-      schema: z.object({ jobId: z.array(idSchema) }),
-      headers: { Location: 'Status of the first job.' },
+      schema: z.object({
+        jobId: z.array(idSchema),
+        jobs: z
+          .array(z.object({ id: idSchema, status: z.enum(JOB_STATUSES) }))
+          .optional()
+          .meta({ description: 'Where each job stood at the end of the wait; only with `Prefer: wait=N`.' }),
+      }),
+      headers: { Location: 'Status of the first job.', 'Preference-Applied': PREFERENCE_APPLIED },
     },
   },
   problems: ['not-found', 'insufficient-credits', 'empty-dataset', 'policy-unavailable'],
@@ -118,11 +134,12 @@ export const jobStatusRoute = defineRoute({
   access: 'user',
   tag: 'Inference',
   summary: 'Get the status of a job',
-  request: { params: idParams },
+  request: { params: idParams, headers: z.object(preferHeader) },
   success: {
     status: 200,
     answer: {
       description: 'Where the job stands.',
+      headers: { 'Preference-Applied': PREFERENCE_APPLIED },
       schema: z.object({
         status: z.enum(JOB_STATUSES),
         progress: progressSchema.nullable(),

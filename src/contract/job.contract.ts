@@ -7,6 +7,8 @@ import {
   momentSchema,
   nextCursorSchema,
   pageQuery,
+  PREFERENCE_APPLIED,
+  preferHeader,
   timeSchema,
   visibleText,
 } from './route.contract.js';
@@ -133,8 +135,15 @@ export const getJobRoute = defineRoute({
   access: 'user',
   tag: 'Inference',
   summary: 'Get everything about a job but its result',
-  request: { params: idParams },
-  success: { status: 200, answer: { description: 'The job.', schema: z.object({ job: jobSchema }) } },
+  request: { params: idParams, headers: z.object(preferHeader) },
+  success: {
+    status: 200,
+    answer: {
+      description: 'The job.',
+      schema: z.object({ job: jobSchema }),
+      headers: { 'Preference-Applied': PREFERENCE_APPLIED },
+    },
+  },
   problems: ['not-found'],
 });
 

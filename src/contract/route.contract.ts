@@ -141,6 +141,36 @@ export const momentSchema = z.iso
   .datetime({ offset: true, error: 'Use a time with its zone, for example 2026-07-15T10:30:00Z.' })
   .transform((text) => new Date(text));
 
+/** Longest time that a request can ask to wait for. */
+const MAX_WAIT_SECONDS = 60;
+
+/** For routes that can wait for the end of jobs (RFC 7240 section 4.3); becomes seconds. */
+export const preferHeader = {
+  Prefer: z
+    .string()
+    .transform(waitOf)
+    .optional()
+    .meta({
+      description:
+        `\`wait=N\`: answer when the jobs have ended, at the latest after N seconds (${MAX_WAIT_SECONDS} at most). ` +
+        'Other preferences are passed over.',
+      example: 'wait=1',
+    }),
+};
+
+/** Preferences that are not understood are none (RFC 7240 section 2). */
+function waitOf(preferences: string): number | undefined {
+  const waits = preferences
+    .split(',')
+    .map((preference) => /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(;.*)?$/i.exec(preference)?.[1]);
+  const first = waits.find((seconds) => seconds !== undefined);
+  return first === undefined ? undefined : Math.min(Number(first), MAX_WAIT_SECONDS);
+}
+
+/** What a route says about the header that tells how long it was ready to wait. */
+export const PREFERENCE_APPLIED =
+  'The wait that was granted, `wait=N`; left out when none was asked for or too many wait.';
+
 /** What every list understands: `?limit=&cursor=`. */
 export const pageQuery = {
   limit: z

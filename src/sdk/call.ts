@@ -14,6 +14,8 @@ export interface Connection {
 export interface CallOptions {
   /** For routes that take one: the same call with the same key, however often it is made, has its effect once. */
   idempotencyKey?: string;
+  /** For routes that take it: seconds to wait for the end of the jobs, 60 at most. */
+  wait?: number;
   signal?: AbortSignal;
   /** Longest silence on the connection, in milliseconds. Default: one minute, for uploads 6 hours: the server decodes the whole video before it answers. */
   timeoutMs?: number;
@@ -81,7 +83,7 @@ async function send(
   { baseUrl, token }: Connection,
   route: RouteDescriptor,
   parts: RequestParts,
-  { signal, timeoutMs = TIMEOUT_MS, idempotencyKey }: CallOptions,
+  { signal, wait, timeoutMs = TIMEOUT_MS + 1000 * (wait ?? 0), idempotencyKey }: CallOptions,
   body: OutgoingBody | undefined,
 ): Promise<IncomingMessage> {
   const answer = await exchange({
@@ -89,6 +91,7 @@ async function send(
     url: addressOf(baseUrl, route, parts),
     headers: {
       ...headerLines(parts),
+      ...(wait === undefined ? {} : { Prefer: `wait=${wait}` }),
       ...(idempotencyKey === undefined ? {} : { [IDEMPOTENCY_KEY]: idempotencyKey }),
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
     },

@@ -80,7 +80,7 @@ describe('repeating a job', () => {
     const answers = await Promise.all([retry(job, headers), retry(there, headers), retry(job, headers)]);
     const ids = answers.filter(({ status }) => status === 202).map(({ body }) => body.jobId[0]);
     expect(new Set(ids).size).toBe(1);
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => expect.toBeOneOf([202, 409])));
+    for (const { status } of answers) expect([202, 409]).toContain(status);
     expect((await retry(there, headers)).body.jobId).toEqual([ids[0]]);
     expect((await sdkOf(app, job.user).getJob(job.id)).job.retried_by).toEqual([ids[0]]);
   });

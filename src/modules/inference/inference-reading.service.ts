@@ -13,6 +13,11 @@ interface Deps {
 export class InferenceReadingService {
   constructor(private readonly deps: Deps) {}
 
+  /** In the order of `ids`. */
+  statuses(userId: string, ids: readonly string[]): Promise<Pick<Job, 'id' | 'status'>[]> {
+    return this.deps.repositories.jobs.statusesOf(userId, ids);
+  }
+
   list(userId: string, filter: JobFilter): Promise<Page<Job>> {
     return this.deps.repositories.jobs.list(userId, filter);
   }

@@ -9,7 +9,7 @@ import {
   type submitInferenceRoute,
 } from '../../contract/inference.contract.js';
 import type { getJobRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
-import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
+import { ANSWERED, type AuthenticatedScope, type RouteHandler } from '../../http/route-table.js';
 import {
   isoTime,
   presentCancellation,
@@ -22,18 +22,30 @@ import {
 import type { InferenceReadingService } from './inference-reading.service.js';
 import type { InferenceResultService } from './inference-result.service.js';
 import type { InferenceService } from './inference.service.js';
+import type { JobWaiter } from './job-waiter.js';
 
 interface Deps {
   inference: InferenceService;
   reading: InferenceReadingService;
   results: InferenceResultService;
+  waiter: JobWaiter;
 }
 
 export class InferenceController {
   constructor(private readonly deps: Deps) {}
 
-  readonly submit: RouteHandler<typeof submitInferenceRoute> = ({ body }, { principal, once }) =>
-    once.run((once) => this.deps.inference.submit({ ...body, userId: principal.userId }, once), presentSubmission);
+  readonly submit: RouteHandler<typeof submitInferenceRoute> = async ({ body, headers }, scope) => {
+    const { userId } = scope.principal;
+    const answer = await scope.once.run(
+      (once) => this.deps.inference.submit({ ...body, userId }, once),
+      presentSubmission,
+    );
+    // Not part of what a repetition is answered: the jobs go on, the answer stays.
+    const waited = await this.waitFor(answer.body.jobId, headers.Prefer, scope);
+    if (waited === null) return answer;
+    const jobs = await this.deps.reading.statuses(userId, answer.body.jobId);
+    return { body: { ...answer.body, jobs }, headers: { ...answer.headers, ...waited } };
+  };
 
   readonly retry: RouteHandler<typeof retryJobRoute> = ({ params }, { principal, once }) =>
     once.run((once) => this.deps.inference.retry(principal.userId, params.id, once), presentSubmission);
@@ -51,13 +63,21 @@ export class InferenceController {
     return { body: { jobs: page.items.map(presentListedJob), nextCursor: page.nextCursor } };
   };
 
-  readonly get: RouteHandler<typeof getJobRoute> = async ({ params }, { principal }) => ({
-    body: { job: presentJob(await this.deps.reading.view(principal.userId, params.id)) },
-  });
+  readonly get: RouteHandler<typeof getJobRoute> = async ({ params, headers }, scope) => {
+    const { userId } = scope.principal;
+    const view = await this.deps.reading.view(userId, params.id);
+    const waited = await this.waitFor([params.id], headers.Prefer, scope);
+    if (waited === null) return { body: { job: presentJob(view) } };
+    return { body: { job: presentJob(await this.deps.reading.view(userId, params.id)) }, headers: waited };
+  };
 
-  readonly status: RouteHandler<typeof jobStatusRoute> = async ({ params }, { principal }) => ({
-    body: presentJobStatus(await this.deps.reading.status(principal.userId, params.id)),
-  });
+  readonly status: RouteHandler<typeof jobStatusRoute> = async ({ params, headers }, scope) => {
+    const { userId } = scope.principal;
+    const job = await this.deps.reading.status(userId, params.id);
+    const waited = await this.waitFor([params.id], headers.Prefer, scope);
+    if (waited === null) return { body: presentJobStatus(job) };
+    return { body: presentJobStatus(await this.deps.reading.status(userId, params.id)), headers: waited };
+  };
 
   readonly cancel: RouteHandler<typeof cancelJobRoute> = async ({ params }, { principal }) => {
     const job = await this.deps.inference.cancel(principal.userId, params.id);
@@ -92,4 +112,12 @@ export class InferenceController {
     await pipeline(archive.stream, response);
     return ANSWERED;
   };
+
+  /** @returns the header that tells of the wait; null when there was none */
+  private async waitFor(ids: readonly string[], seconds: number | undefined, scope: AuthenticatedScope) {
+    if (seconds === undefined) return null;
+    const { principal, signal } = scope;
+    const isGranted = await this.deps.waiter.untilEnded(principal.userId, ids, { seconds, signal });
+    return isGranted ? { 'Preference-Applied': `wait=${seconds}` } : null;
+  }
 }

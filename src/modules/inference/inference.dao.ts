@@ -103,6 +103,22 @@ export class JobDao extends BaseDao<JobModel> {
     return this.changeOne(values, { id, status: 'PENDING' });
   }
 
+  async haveEnded(ids: readonly string[]): Promise<boolean> {
+    const open = await this.rows(
+      `SELECT 1 FROM inference_jobs WHERE id = ANY ($1::uuid[]) AND status IN ('PENDING', 'RUNNING') LIMIT 1`,
+      [ids],
+    );
+    return open.length === 0;
+  }
+
+  async statusesOf(userId: string, ids: readonly string[]): Promise<{ id: string; status: JobStatus }[]> {
+    return this.rows(
+      `SELECT id, status FROM inference_jobs WHERE id = ANY ($1::uuid[]) AND user_id = $2
+       ORDER BY array_position($1::uuid[], id)`,
+      [ids, userId],
+    );
+  }
+
   /** Jobs that should have started by now, those that are late the longest first. */
   async unstarted(limit: number): Promise<string[]> {
     const rows = await this.rows<{ id: string }>(

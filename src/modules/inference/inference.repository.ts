@@ -155,6 +155,16 @@ export class InferenceRepository {
     return row === null ? null : this.closeAttempt(row, ending);
   }
 
+  /** Tells whether none of the jobs goes on. */
+  haveEnded(ids: readonly string[]): Promise<boolean> {
+    return this.jobs.haveEnded(ids);
+  }
+
+  /** In the order of `ids`. */
+  statusesOf(userId: string, ids: readonly string[]): Promise<Pick<Job, 'id' | 'status'>[]> {
+    return this.jobs.statusesOf(userId, ids);
+  }
+
   /** Ids of some of the jobs that should have started by now. */
   unstarted(limit: number): Promise<string[]> {
     return this.jobs.unstarted(limit);
