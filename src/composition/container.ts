@@ -36,6 +36,7 @@ export async function createContainer(
     lifecycle.register('work', 'runner', () => runner.close());
     const resolve = overrides.resolve ?? systemResolve;
     const services = createServices({ config, infrastructure, runner, resolve, logger, shutdown: lifecycle.signal });
+    lifecycle.register('work', 'uploads', () => services.uploads.close());
     return { config, logger, lifecycle, infrastructure, runner, services };
   } catch (error) {
     await lifecycle.stop();

@@ -4,6 +4,7 @@ import { loginRoute, registerRoute } from '../contract/account.contract.js';
 import { buildOpenApi } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { changePasswordRoute } from '../contract/session.contract.js';
+import { createUploadRoute } from '../contract/upload.contract.js';
 import { Authenticator } from '../http/authenticate.js';
 import { corsPolicy } from '../http/cors-policy.js';
 import { ADMIN_CONSOLE_PATH, createApp, docsPage } from '../http/create-app.js';
@@ -12,6 +13,7 @@ import { createQueueBoard } from '../http/queue-board.js';
 import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
+import { TusProtocol, tusCapabilities } from '../http/tus-protocol.js';
 import { trafficLimits, type TrafficLimits } from '../http/traffic-limits.js';
 import { AccountAdminController } from '../modules/account/account-admin.controller.js';
 import { AccountController } from '../modules/account/account.controller.js';
@@ -36,6 +38,8 @@ import { ServiceInfoController } from '../modules/service-info/service-info.cont
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { SessionController } from '../modules/session/session.controller.js';
 import { sessionRoutes } from '../modules/session/session.router.js';
+import { UploadController } from '../modules/upload/upload.controller.js';
+import { uploadRoutes } from '../modules/upload/upload.router.js';
 import { VideoLibraryController } from '../modules/video/video-library.controller.js';
 import { WebhookController } from '../modules/webhook/webhook.controller.js';
 import { webhookRoutes } from '../modules/webhook/webhook.router.js';
@@ -64,6 +68,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
       new VideoController(services.videos, uploads),
       new VideoLibraryController(services.library, services.thumbnails),
     ),
+    ...uploadRoutes(new UploadController(services.uploads, new TusProtocol(services.uploads, services.uploadLocker))),
     ...inferenceRoutes(
       new InferenceController({
         inference: services.inference,
@@ -98,6 +103,7 @@ export function createHttpApp(container: Container, access: AccessWatch): Expres
   return createApp({
     routes: createRoutes(container, access),
     before,
+    capabilities: new Map([[createUploadRoute.path, tusCapabilities(settings.MAX_UPLOAD_BYTES)]]),
     authenticator,
     limits,
     adminConsole: createAdminConsole(container, { authenticator, limits, turn }),

@@ -12,6 +12,7 @@ import { ResultRepository } from '../modules/result/result.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
 import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
 import { SessionRepository } from '../modules/session/session.repository.js';
+import { UploadRepository } from '../modules/upload/upload.repository.js';
 import { WebhookRepository } from '../modules/webhook/webhook.repository.js';
 import { VideoRepository } from '../modules/video/video.repository.js';
 import type { DatabaseScope } from '../platform/database/scope.js';
@@ -33,6 +34,7 @@ export function createRepositories(scope: DatabaseScope) {
     loginAttempts: new LoginAttemptRepository(scope),
     results: new ResultRepository(scope),
     sessions: new SessionRepository(scope),
+    uploads: new UploadRepository(scope),
     videos: new VideoRepository(scope),
     webhooks: new WebhookRepository(scope),
   };

@@ -22,6 +22,8 @@ import { CredentialCheckService } from '../modules/session/credential-check.serv
 import { SessionService } from '../modules/session/session.service.js';
 import { StorageSweepService } from '../modules/storage-sweep/storage-sweep.service.js';
 import { StoredFileService } from '../modules/stored-file/stored-file.service.js';
+import { UploadLocker } from '../modules/upload/upload-locker.js';
+import { UploadService } from '../modules/upload/upload.service.js';
 import { VideoArchiveService } from '../modules/video/video-archive.service.js';
 import { VideoLibraryService } from '../modules/video/video-library.service.js';
 import { VideoRetentionService } from '../modules/video/video-retention.service.js';
@@ -52,6 +54,8 @@ interface Parts {
 
 /** A due job nobody has taken after this long gets its bell rung again. */
 const BELL_GRACE_SECONDS = 5;
+/** So often the scheduler passes by a complete upload that nobody has begun to finish. */
+const UPLOAD_GRACE_TURNS = 5;
 /** Files younger than this may belong to an upload or a job that is going on. */
 const SWEEP_AGE_MS = 24 * 3600 * 1000;
 
@@ -112,6 +116,19 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     probes: new Permits(os.availableParallelism()),
     framesPerCredit: settings.UPLOAD_FRAMES_PER_CREDIT,
   });
+  const uploads = new UploadService({
+    uow,
+    repositories,
+    videos,
+    store,
+    maxBytes: settings.MAX_UPLOAD_BYTES,
+    lifetimeSeconds: settings.UPLOAD_EXPIRY,
+    claimSeconds: settings.JOB_LEASE,
+    graceSeconds: UPLOAD_GRACE_TURNS * settings.RECONCILE_INTERVAL,
+    logger,
+    shutdown,
+  });
+  const uploadLocker = new UploadLocker({ uploads: repositories.uploads, logger });
   const inference = new InferenceService({
     uow,
     repositories,
@@ -193,6 +210,8 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     datasets,
     files,
     videos,
+    uploads,
+    uploadLocker,
     inference,
     inferenceReading,
     inferenceResults,

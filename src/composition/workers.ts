@@ -7,6 +7,7 @@ import type { Container } from './container.js';
 
 const SWEEP_EVERY_MS = 3600 * 1000;
 const PURGE_EVERY_MS = 60 * 1000;
+const FORGET_UPLOADS_EVERY_MS = 60 * 1000;
 
 /** Takes jobs from the queue; not started. */
 export function createWorkerHost({ config, services, infrastructure, logger }: Container): WorkerHost {
@@ -75,6 +76,16 @@ export function createScheduler({ config, services, logger }: Container): Schedu
           await services.events.removeOld();
           await services.webhookDeliveries.removeOld();
         },
+      },
+      {
+        name: 'finish uploads of servers that died',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.uploads.takeOver(),
+      },
+      {
+        name: 'forget uploads whose time is over',
+        everyMs: FORGET_UPLOADS_EVERY_MS,
+        run: () => services.uploads.removeExpired(),
       },
       {
         name: 'sweep storage',

@@ -1,8 +1,13 @@
-import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import {
+  OpenApiGeneratorV31,
+  OpenAPIRegistry,
+  type RouteConfig,
+  type ZodContentObject,
+} from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { problemExample, setExamples } from './openapi-examples.js';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
-import { IDEMPOTENCY_KEY, TAGS, type RouteDescriptor, type Tag } from './route.contract.js';
+import { IDEMPOTENCY_KEY, TAGS, type RouteAnswer, type RouteDescriptor, type Tag } from './route.contract.js';
 import { ROUTES } from './routes.js';
 
 /** What any route of a kind can answer with, beside what it names itself. */
@@ -144,6 +149,15 @@ function toRequest({ request, method, idempotency }: RouteDescriptor): RouteConf
     ...(request?.body === undefined || method === 'get'
       ? {}
       : { body: { required: true, content: { 'application/json': { schema: request.body } } } }),
+    ...(request?.stream === undefined
+      ? {}
+      : {
+          body: {
+            description: request.stream.description,
+            required: true,
+            content: { [request.stream.contentType]: { schema: z.string().meta({ format: 'binary' }) } },
+          },
+        }),
     ...(request?.multipart === undefined
       ? {}
       : {
@@ -172,15 +186,7 @@ function toSuccess({ success: { answer }, idempotency }: RouteDescriptor): Route
       ...commonHeaders(),
       ...describedHeaders({ ...answer.headers, ...(idempotency === 'key' ? REPLAYED : {}) }),
     },
-    content:
-      'schema' in answer
-        ? {
-            'application/json': { schema: answer.schema },
-            ...(answer.stream === undefined
-              ? {}
-              : { 'text/event-stream': { schema: z.string().meta({ description: answer.stream.description }) } }),
-          }
-        : { [answer.contentType]: { schema: z.string().meta({ format: 'binary' }) } },
+    ...toContent(answer),
   };
 }
 
@@ -195,6 +201,20 @@ const describedHeaders = (headers: Record<string, string> = {}) =>
 function toNothingLeft({ success: { answer } }: RouteDescriptor): RouteConfig['responses'] {
   const description = 'schema' in answer ? answer.stream?.nothingLeft : undefined;
   return description === undefined ? {} : { 204: { description, headers: commonHeaders() } };
+}
+
+function toContent(answer: RouteAnswer): { content?: ZodContentObject } {
+  if ('isEmpty' in answer) return {};
+  if ('contentType' in answer) {
+    return { content: { [answer.contentType]: { schema: z.string().meta({ format: 'binary' }) } } };
+  }
+  const stream = z.string().meta({ description: answer.stream?.description });
+  return {
+    content: {
+      'application/json': { schema: answer.schema },
+      ...(answer.stream === undefined ? {} : { 'text/event-stream': { schema: stream } }),
+    },
+  };
 }
 
 function toProblems(route: RouteDescriptor): RouteConfig['responses'] {

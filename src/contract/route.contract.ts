@@ -36,6 +36,8 @@ export interface RouteRequest {
   body?: z.ZodObject | z.ZodDiscriminatedUnion<z.ZodObject[]>;
   /** A multipart form: text fields, and the name of its one file field. */
   multipart?: { fields: z.ZodObject; file: string; fileDescription: string };
+  /** Bytes that are taken in as they come. */
+  stream?: { contentType: string; description: string };
 }
 
 export type RouteAnswer =
@@ -44,7 +46,9 @@ export type RouteAnswer =
       description: string;
       contentType: 'application/zip' | 'image/jpeg' | 'text/html' | 'video/*';
       headers?: Record<string, string>;
-    };
+    }
+  /** Says everything in its headers. */
+  | { description: string; isEmpty: true; headers?: Record<string, string> };
 
 /** The same as server-sent events, for clients that accept `text/event-stream`. */
 export interface StreamAnswer {
@@ -70,7 +74,7 @@ interface PostRoute {
 }
 
 interface OtherRoute {
-  method: 'get' | 'put' | 'delete';
+  method: 'get' | 'head' | 'put' | 'patch' | 'delete';
   idempotency?: undefined;
 }
 
@@ -89,7 +93,7 @@ interface AnyRoute {
   description?: string;
   request?: RouteRequest;
   success: {
-    status: 200 | 201 | 202;
+    status: 200 | 201 | 202 | 204;
     answer: RouteAnswer;
     /** Further ways to succeed, with an answer of the same form: 206 with a part of it, 304 without any. */
     also?: readonly { status: 200 | 202 | 206 | 304; description: string }[];

@@ -49,6 +49,14 @@ import {
   updateWebhookRoute,
 } from './webhook.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from './service.contract.js';
+import {
+  appendUploadRoute,
+  createUploadRoute,
+  deleteUploadRoute,
+  finishUploadRoute,
+  getUploadOffsetRoute,
+  getUploadRoute,
+} from './upload.contract.js';
 
 /** Every route of the API. The docs are made from this list, and a test compares it with what the server really serves. */
 export const ROUTES: readonly RouteDescriptor[] = [
@@ -78,6 +86,12 @@ export const ROUTES: readonly RouteDescriptor[] = [
   deleteVideoRoute,
   videoContentRoute,
   videoThumbnailRoute,
+  createUploadRoute,
+  getUploadOffsetRoute,
+  getUploadRoute,
+  appendUploadRoute,
+  finishUploadRoute,
+  deleteUploadRoute,
   submitInferenceRoute,
   listJobsRoute,
   getJobRoute,

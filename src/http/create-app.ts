@@ -19,6 +19,7 @@ export const ADMIN_CONSOLE_PATH = '/api/admin';
 interface Options {
   routes: readonly Route[];
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
+  capabilities: ReadonlyMap<string, Readonly<Record<string, string>>>;
   authenticator: Authenticator;
   limits: TrafficLimits;
   cors: CorsPolicy;

@@ -26,7 +26,16 @@ afterEach(() => {
 async function serve(...routes: Route[]): Promise<string> {
   const app = express();
   const limits = trafficLimits({ perAddress: 0, perUser: 0, authenticator: nobody });
-  app.use(mountRoutes(routes, { authenticator: nobody, idempotency, limits, cors: corsPolicy([]), before: new Map() }));
+  app.use(
+    mountRoutes(routes, {
+      authenticator: nobody,
+      idempotency,
+      limits,
+      cors: corsPolicy([]),
+      before: new Map(),
+      capabilities: new Map(),
+    }),
+  );
   app.use(problemHandler(silentLogger));
   server = createServer(app);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));

@@ -21,6 +21,8 @@ interface Options {
   idempotency: IdempotencyService;
   /** Runs before everything else of a route, e.g. a rate limit. */
   before: ReadonlyMap<RouteDescriptor, RequestHandler[]>;
+  /** Headers by which OPTIONS of a path tells more than its methods. */
+  capabilities: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
 /** Makes an Express router of the tables: count, guard, parse, call, answer. Unknown methods of known paths answer 405. */
@@ -41,8 +43,8 @@ export function mountRoutes(routes: readonly Route[], options: Options): Router 
     );
   }
   for (const [path, known] of methods) {
-    const allowed = [...known, ...(known.has('GET') ? ['HEAD'] : []), 'OPTIONS'];
-    router.options(path, options.cors.preflight(allowed), answerOptions(allowed));
+    const allowed = [...new Set([...known, ...(known.has('GET') ? ['HEAD'] : []), 'OPTIONS'])];
+    router.options(path, options.cors.preflight(allowed), answerOptions(allowed, options.capabilities.get(path)));
     router.all(path, options.limits.address, refuseMethod(allowed));
   }
   return router;
@@ -126,9 +128,15 @@ function namedHeaders(schema: z.ZodObject | undefined, request: Request): Record
   return given;
 }
 
-export function answerOptions(allowed: readonly string[]): RequestHandler {
+export function answerOptions(
+  allowed: readonly string[],
+  capabilities: Readonly<Record<string, string>> = {},
+): RequestHandler {
   return (_request, response) => {
-    response.set('Allow', allowed.join(', ')).status(204).end();
+    response
+      .set({ ...capabilities, Allow: allowed.join(', ') })
+      .status(204)
+      .end();
   };
 }
 

@@ -6,6 +6,7 @@ import { AppError, invalidField } from '../platform/app-error.js';
 import type { ObjectStore, StagedObject } from '../platform/storage/object-store.port.js';
 import { fieldErrors, validationFailed } from './field-errors.js';
 import { wantBody } from './want-body.js';
+import { watchPace } from './watch-pace.js';
 
 interface ReceiveOptions<Fields extends z.ZodObject> {
   fileField: string;
@@ -21,9 +22,6 @@ export interface ReceivedUpload<Fields extends z.ZodObject> {
 
 /** What a form weighs beside its file. */
 const FORM_OVERHEAD_BYTES = 64 * 1024;
-/** A body that brings less than this in a window has no intention to arrive. */
-const WINDOW_MS = 60_000;
-const MIN_BYTES_PER_WINDOW = 64 * 1024;
 
 /** Takes in multipart forms with one file. */
 export class UploadReceiver {
@@ -159,26 +157,6 @@ function parseForm<Fields extends z.ZodObject>(
 /** The body as a stream of its own, which can be ended while the connection stays to be answered on. */
 function asForm(request: Request): PassThrough & { headers: Request['headers']; body?: unknown } {
   return Object.assign(new PassThrough(), { headers: request.headers });
-}
-
-function watchPace(stream: PassThrough, onTooSlow: (error: AppError) => void): { stop(): void } {
-  let bytes = 0;
-  const count = (chunk: Buffer): void => {
-    bytes += chunk.length;
-  };
-  stream.on('data', count);
-  const timer = setInterval(() => {
-    if (bytes < MIN_BYTES_PER_WINDOW) {
-      onTooSlow(new AppError('request-timeout', `The upload brought ${bytes} bytes in ${WINDOW_MS / 1000} seconds.`));
-    }
-    bytes = 0;
-  }, WINDOW_MS);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      stream.off('data', count);
-    },
-  };
 }
 
 const tooLarge = (maxBytes: number, cause?: unknown): AppError =>

@@ -79,6 +79,17 @@ export async function upload<D extends RouteDescriptor>(
   }
 }
 
+/** Calls a route that takes bytes as they are; every problem has been thrown when the answer is handed over. */
+export function sendBytes(
+  connection: Connection,
+  route: RouteDescriptor,
+  parts: RequestParts,
+  options: CallOptions,
+  body: OutgoingBody,
+): Promise<IncomingMessage> {
+  return send(connection, route, parts, { timeoutMs: UPLOAD_TIMEOUT_MS, ...options }, body);
+}
+
 async function send(
   { baseUrl, token }: Connection,
   route: RouteDescriptor,

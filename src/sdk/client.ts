@@ -43,6 +43,7 @@ import {
   videoContentRoute,
   videoThumbnailRoute,
 } from '../contract/video.contract.js';
+import { deleteUploadRoute, finishUploadRoute, getUploadRoute, TUS_VERSION } from '../contract/upload.contract.js';
 import {
   createWebhookRoute,
   deleteWebhookRoute,
@@ -56,6 +57,7 @@ import {
 } from '../contract/webhook.contract.js';
 import { call, callForText, openAnswer, upload, type CallOptions, type Connection } from './call.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
+import { uploadResumable, type ResumableOptions } from './resumable-upload.js';
 import { saveAnswer, type SaveOptions, type SavedFile } from './save-answer.js';
 import type { UploadFile } from './multipart.js';
 import type { BodyOf, FieldsOf, QueryOf } from './route-types.js';
@@ -250,6 +252,32 @@ export class Client {
   ): Promise<SavedFile> {
     const params = { id: datasetId, videoId };
     return saveAnswer(await openAnswer(this.connection, videoThumbnailRoute, { params }, options), path, options);
+  }
+
+  /**
+   * Sends the file in as many requests as it takes: after a broken connection it goes on where it was, and a later call
+   * can go on with what an earlier one began. Resolves when the videos are there and paid.
+   */
+  uploadResumable(
+    datasetId: string,
+    { file, name, type }: FieldsOf<typeof uploadVideoRoute> & { file: UploadFile },
+    options: ResumableOptions = {},
+  ) {
+    return uploadResumable(this.connection, { datasetId, name, type, file }, options);
+  }
+
+  getUpload(id: string, options?: CallOptions) {
+    return call(this.connection, getUploadRoute, { params: { id } }, options);
+  }
+
+  finishUpload(id: string, options?: CallOptions) {
+    return call(this.connection, finishUploadRoute, { params: { id } }, options);
+  }
+
+  /** Gives up an upload that is not done. */
+  async deleteUpload(id: string, options: CallOptions = {}): Promise<void> {
+    const headers = { 'Tus-Resumable': TUS_VERSION };
+    (await openAnswer(this.connection, deleteUploadRoute, { params: { id }, headers }, options)).resume();
   }
 
   submitInference(body: BodyOf<typeof submitInferenceRoute>, options?: CallOptions) {

@@ -41,7 +41,7 @@ export async function openMultipart(
       contentLength: head.length + size + tail.length,
       async *chunks() {
         yield head;
-        yield* fileChunks(handle, size, file.path, onProgress);
+        yield* fileChunks(handle, { from: 0, to: size, name: file.path }, onProgress);
         yield tail;
       },
       close: () => handle.close(),
@@ -76,19 +76,18 @@ function escapeName(name: string): string {
   return name.replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
 }
 
-/** Exactly the promised number of bytes, also when the file grows meanwhile. */
-async function* fileChunks(
+/** Exactly the promised bytes, also when the file grows meanwhile. */
+export async function* fileChunks(
   handle: FileHandle,
-  size: number,
-  name: string,
+  { from, to, name }: { from: number; to: number; name: string },
   onProgress: ((sentBytes: number, totalBytes: number) => void) | undefined,
 ): AsyncGenerator<Uint8Array> {
-  for (let sent = 0; sent < size;) {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - sent));
+  for (let sent = from; sent < to;) {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - sent));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, sent);
     if (bytesRead === 0) throw new Error(`${name} became shorter while it was uploaded`);
     yield buffer.subarray(0, bytesRead);
     sent += bytesRead;
-    onProgress?.(sent, size);
+    onProgress?.(sent, to);
   }
 }

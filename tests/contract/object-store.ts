@@ -56,6 +56,36 @@ export function describeObjectStore(name: string, make: () => Promise<StoreUnder
       expect(await subject.staged()).toBe(0);
     });
 
+    it('keeps what arrives in several requests, also when one of them breaks off', async () => {
+      const partial = store.partial('part-1');
+      expect(await partial.size()).toBe(0);
+      expect(await partial.append(Readable.from([Buffer.from('abc')]), 0)).toBe(3);
+      const broken = Readable.from(
+        (async function* () {
+          yield Buffer.from('def');
+          await Promise.resolve();
+          throw new Error('broken off');
+        })(),
+      );
+      await expect(partial.append(broken, 3)).rejects.toThrow('broken off');
+      const size = await store.partial('part-1').size();
+      expect([3, 6]).toContain(size);
+      expect(await partial.append(Readable.from([Buffer.from('defghi').subarray(size - 3)]), size)).toBe(9);
+      expect(await buffer(partial.read())).toEqual(Buffer.from('abcdefghi'));
+      const listed = [];
+      for await (const { key, bytes } of store.listPartials()) listed.push([key, bytes]);
+      expect(listed).toEqual([['part-1', 9]]);
+      await store.sweepStaging(new Date(Date.now() + 60_000));
+      expect(await partial.size()).toBe(9);
+      await partial.discard();
+      await partial.discard();
+      expect(await partial.size()).toBe(0);
+    });
+
+    it('takes no path for the id of a partial file', () => {
+      for (const id of ['', '../a', 'a/b', '.', 'A']) expect(() => store.partial(id)).toThrow(TypeError);
+    });
+
     it('takes an empty object', async () => {
       await put('videos/empty', Buffer.alloc(0));
       expect(await get('videos/empty')).toHaveLength(0);

@@ -14,6 +14,12 @@ export class VideoDao extends BaseDao<VideoModel> {
     return this.findOne({ id });
   }
 
+  async listLiveByIds(ids: readonly string[]): Promise<VideoRow[]> {
+    const where = { id: [...ids], deletedAt: null };
+    const rows = await this.model.findAll({ where, order: [['position', 'ASC']], ...this.inScope });
+    return rows.map((row) => row.get({ plain: true }));
+  }
+
   async listLive(datasetId: string): Promise<VideoRow[]> {
     const rows = await this.model.findAll({
       where: { datasetId, deletedAt: null },

@@ -41,6 +41,11 @@ export class VideoRepository {
     if (!(await this.videos.softDelete(datasetId, id))) throw notFound('video');
   }
 
+  /** Those that there are, in order of creation. The caller has made sure that they are the user's. */
+  async listByIds(ids: readonly string[]): Promise<Video[]> {
+    return (await this.videos.listLiveByIds(ids)).map(toVideo);
+  }
+
   /** With their dataset, which the caller has just deleted. */
   deleteAllOf(datasetId: string): Promise<void> {
     return this.videos.softDeleteAll(datasetId);

@@ -19,6 +19,7 @@ import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
 import type { StoredFileRepository } from '../stored-file/stored-file.repository.js';
 import type { StoredFileService } from '../stored-file/stored-file.service.js';
+import type { UploadRepository } from '../upload/upload.repository.js';
 import type { ReservedFile } from '../stored-file/stored-file.domain.js';
 import type { ArchivedVideo, VideoArchiveService } from './video-archive.service.js';
 import { videoNames, type Video } from './video.domain.js';
@@ -29,6 +30,7 @@ interface Repositories {
   credits: CreditRepository;
   datasets: DatasetRepository;
   files: StoredFileRepository;
+  uploads: UploadRepository;
   videos: VideoRepository;
 }
 

@@ -157,6 +157,12 @@ export const SETTINGS = define({
     default: '6000',
     description: 'Requests per minute of one user, per process; 0: any number.',
   },
+  UPLOAD_EXPIRY: {
+    group: 'Server',
+    schema: duration,
+    default: '24h',
+    description: 'How long a resumable upload may take, and how long its outcome can be asked for.',
+  },
   IDEMPOTENCY_RETENTION: {
     group: 'Server',
     schema: duration,

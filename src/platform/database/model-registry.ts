@@ -14,6 +14,7 @@ import { defineFileReservationModel } from '../../modules/stored-file/file-reser
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
 import { defineLoginAttemptModel } from '../../modules/session/login-attempt.model.js';
 import { defineSessionModel } from '../../modules/session/session.model.js';
+import { defineUploadModel } from '../../modules/upload/upload.model.js';
 import { defineWebhookAttemptModel } from '../../modules/webhook/webhook-attempt.model.js';
 import { defineWebhookDeliveryModel } from '../../modules/webhook/webhook-delivery.model.js';
 import { defineWebhookModel } from '../../modules/webhook/webhook.model.js';
@@ -41,6 +42,7 @@ export function defineModels(sequelize: Sequelize) {
     webhookDeliveries: defineWebhookDeliveryModel(sequelize),
     webhookAttempts: defineWebhookAttemptModel(sequelize),
     liveConnections: defineLiveConnectionModel(sequelize),
+    uploads: defineUploadModel(sequelize),
   };
 }
 

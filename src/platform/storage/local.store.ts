@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Readable, Writable } from 'node:stream';
@@ -11,6 +11,7 @@ import {
   type ByteRange,
   type LocalFile,
   type ObjectStore,
+  type PartialFile,
   type ScratchFile,
   type StagedObject,
   type StageOptions,
@@ -19,20 +20,26 @@ import {
 
 const KEY = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/;
 
-/** The object store on a local disk: `objects/<key>`, and `staging/` on the same file system so that commit is a rename. */
+/**
+ * The object store on a local disk: `objects/<key>`, `staging/` on the same file system so that commit is a rename, and
+ * `partials/<id>` for what arrives in several requests.
+ */
 export class LocalObjectStore implements ObjectStore {
   private readonly objects: string;
   private readonly staging: string;
+  private readonly partials: string;
 
   private constructor(root: string) {
     this.objects = path.join(root, 'objects');
     this.staging = path.join(root, 'staging');
+    this.partials = path.join(root, 'partials');
   }
 
   static async open(root: string): Promise<LocalObjectStore> {
     const store = new LocalObjectStore(root);
     await mkdir(store.objects, { recursive: true, mode: 0o700 });
     await mkdir(store.staging, { recursive: true, mode: 0o700 });
+    await mkdir(store.partials, { recursive: true, mode: 0o700 });
     return store;
   }
 
@@ -90,6 +97,24 @@ export class LocalObjectStore implements ObjectStore {
       const key = path.relative(this.objects, file).split(path.sep).join('/');
       if (!key.startsWith(prefix)) continue;
       const found = await statOrNull(file);
+      if (found !== null) yield { key, bytes: found.size, modifiedAt: found.mtime };
+    }
+  }
+
+  partial(id: string): PartialFile {
+    if (!KEY.test(id) || id.includes('/')) throw new TypeError(`"${id}" is not the id of a partial file`);
+    const file = path.join(this.partials, id);
+    return {
+      size: async () => (await statOrNull(file))?.size ?? 0,
+      append: (source, offset) => appendTo(file, source, offset),
+      read: () => createReadStream(file),
+      discard: () => rm(file, { force: true }),
+    };
+  }
+
+  async *listPartials(): AsyncIterable<StoredObject> {
+    for (const key of await readdir(this.partials)) {
+      const found = await statOrNull(path.join(this.partials, key));
       if (found !== null) yield { key, bytes: found.size, modifiedAt: found.mtime };
     }
   }
@@ -175,6 +200,17 @@ class Meter extends Transform {
   digest(): string {
     return this.hash.digest('hex');
   }
+}
+
+async function appendTo(file: string, source: Readable, offset: number): Promise<number> {
+  const handle = await open(file, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  const sink = handle.createWriteStream({ start: offset });
+  try {
+    await pipeline(source, sink);
+  } catch (error) {
+    throw storageError(error);
+  }
+  return offset + sink.bytesWritten;
 }
 
 function discardingSink(): Writable {

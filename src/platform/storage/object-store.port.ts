@@ -21,6 +21,21 @@ export interface ScratchFile {
   discard(): Promise<void>;
 }
 
+/** A file that arrives in several requests; it outlives the process. One writer at a time is the caller's matter. */
+export interface PartialFile {
+  /** Bytes that are there; 0 when nothing has arrived. */
+  size(): Promise<number>;
+  /**
+   * Writes what comes behind the first `offset` bytes. What arrived before an error stays.
+   * @returns the new size
+   * @throws StorageFullError, the source's error
+   */
+  append(source: Readable, offset: number): Promise<number>;
+  read(): Readable;
+  /** Safe at any time. */
+  discard(): Promise<void>;
+}
+
 export interface StageOptions {
   signal: AbortSignal;
   maxBytes: number;
@@ -82,6 +97,10 @@ export interface ObjectStore {
   /** Nothing happens when there is no such object. */
   delete(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<StoredObject>;
+  /** @param id as in a key: lower-case letters, digits, dots and dashes */
+  partial(id: string): PartialFile;
+  /** Under their ids as keys. */
+  listPartials(): AsyncIterable<StoredObject>;
   /** Removes what crashed processes left in staging before `before`. */
   sweepStaging(before: Date): Promise<number>;
 }
