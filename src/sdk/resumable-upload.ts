@@ -119,7 +119,9 @@ class Patience {
 /** A connection that broke, a server that is busy or restarting, and an offset that has moved meanwhile. */
 function mayGoOn(error: unknown): boolean {
   if (!(error instanceof ApiError)) return !(error instanceof UnexpectedAnswerError);
-  return error.code === 'upload-offset-conflict' || (error.problem?.retryable ?? error.status >= 500);
+  if (error.problem !== null) return error.problem.retryable || error.code === 'upload-offset-conflict';
+  // An answer to HEAD holds no problem document.
+  return error.status >= 500 || [408, 423, 429].includes(error.status);
 }
 
 async function offsetOf(connection: Connection, id: string, options: CallOptions): Promise<number> {
