@@ -229,6 +229,8 @@ export const addedVideoSchema = z.object({
   cost: z.int().meta({ example: 10 }),
 });
 
+export type AddedVideo = z.infer<typeof addedVideoSchema>;
+
 export const uploadVideoRoute = defineRoute({
   operationId: 'uploadVideo',
   method: 'post',

@@ -8,6 +8,8 @@ import type {
 } from '../../contract/upload.contract.js';
 import { ANSWERED, type AuthenticatedScope, type RouteHandler } from '../../http/route-table.js';
 import type { TusProtocol } from '../../http/tus-protocol.js';
+import { presentAddedVideo } from '../video/video.presenter.js';
+import type { Upload } from './upload.domain.js';
 import { presentUpload } from './upload.presenter.js';
 import type { UploadService } from './upload.service.js';
 
@@ -31,11 +33,15 @@ export class UploadController {
 
   readonly get: RouteHandler<typeof getUploadRoute> = async ({ params }, { principal }) => {
     const upload = await this.uploads.get(principal.userId, params.id);
-    return { body: { upload: presentUpload(upload, upload.offset, await this.uploads.videosOf(upload)) } };
+    return { body: { upload: await this.present(upload, upload.offset) } };
   };
 
   readonly finish: RouteHandler<typeof finishUploadRoute> = async ({ params }, { principal }) => {
     const upload = await this.uploads.finish(principal.userId, params.id);
-    return { body: { upload: presentUpload(upload, upload.length, await this.uploads.videosOf(upload)) } };
+    return { body: { upload: await this.present(upload, upload.length) } };
   };
+
+  private async present(upload: Upload, offset: number) {
+    return presentUpload(upload, offset, (await this.uploads.videosOf(upload)).map(presentAddedVideo));
+  }
 }

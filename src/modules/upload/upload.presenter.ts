@@ -1,8 +1,7 @@
-import type { Video } from '../video/video.domain.js';
-import { presentAddedVideo } from '../video/video.presenter.js';
+import type { AddedVideo } from '../../contract/dataset.contract.js';
 import type { Upload } from './upload.domain.js';
 
-export function presentUpload(upload: Upload, offset: number, videos: readonly Video[]) {
+export function presentUpload(upload: Upload, offset: number, videos: AddedVideo[]) {
   const { problem } = upload;
   return {
     id: upload.id,
@@ -12,7 +11,7 @@ export function presentUpload(upload: Upload, offset: number, videos: readonly V
     dataset_id: upload.datasetId,
     name: upload.name,
     type: upload.type,
-    videos: videos.map(presentAddedVideo),
+    videos,
     problem: problem === null ? null : { code: problem.code, detail: problem.detail },
     created_at: upload.createdAt.toISOString(),
     expires_at: upload.expiresAt.toISOString(),
