@@ -20,6 +20,10 @@ const DESCRIPTIONS: Record<ProcessRole, string> = {
   migrate: 'bring the database up to date',
 };
 
+/** What a line of the log is about: a role, or a command that ends by itself. */
+type Role = ProcessRole | 'ledger' | 'keys';
+const ENDING: ReadonlySet<Role> = new Set(['migrate', 'ledger', 'keys']);
+
 type Work = (config: Config, logger: Logger) => Promise<number>;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -47,6 +51,21 @@ async function main(argv: readonly string[]): Promise<number> {
         (await import('./processes/ledger.process.js')).runLedgerVerify(config, logger, { json }),
       );
     });
+  const keys = program
+    .command('keys')
+    .description('make the key pair of tokens, where there is none')
+    .action(async () => {
+      code = await withConfig({ role: 'keys' }, async (config) => (await import('./cli/keys.js')).makeKeys(config));
+    });
+  keys
+    .command('rotate')
+    .description('sign with a new key from now on; tokens of the one before count until they expire')
+    .option('--force', 'also when tokens of the key before the current one still count')
+    .action(async ({ force = false }: { force?: boolean }) => {
+      code = await withConfig({ role: 'keys' }, async (config) =>
+        (await import('./cli/keys.js')).rotateKeys(config, { force }),
+      );
+    });
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -63,10 +82,7 @@ async function runRole(role: ProcessRole, config: Config, logger: Logger): Promi
 }
 
 /** @returns the exit code: that of the work, or what keeps it from being done */
-async function withConfig(
-  { role, failure = 1 }: { role: ProcessRole | 'ledger'; failure?: number },
-  work: Work,
-): Promise<number> {
+async function withConfig({ role, failure = 1 }: { role: Role; failure?: number }, work: Work): Promise<number> {
   let config: Config;
   try {
     config = loadConfig({ env: process.env, cwd: process.cwd(), readDotenv: true });
@@ -90,8 +106,8 @@ async function withConfig(
 }
 
 /** The embedded database belongs to one process; commands that end may look in. */
-function refuseEmbeddedFor(role: ProcessRole | 'ledger', { database }: Config): void {
-  if (database.kind !== 'embedded' || role === 'all' || role === 'migrate' || role === 'ledger') return;
+function refuseEmbeddedFor(role: Role, { database }: Config): void {
+  if (database.kind !== 'embedded' || ENDING.has(role) || role === 'all') return;
   throw new ConfigError([
     `the role ${role} needs a database that several processes share: set DATABASE_URL (or run "infernode all")`,
   ]);

@@ -6,7 +6,6 @@ import { ApiUser } from './support/api-user.js';
 import { expectBalancedLedger } from './support/evidence.js';
 import { withInstallation } from './support/installation.js';
 
-const KEYS = fileURLToPath(new URL('../../src/cli/keys.ts', import.meta.url));
 const SEQUELIZE_CLI = fileURLToPath(new URL('../../node_modules/sequelize-cli/lib/sequelize', import.meta.url));
 const SEQUELIZE_OPTIONS = fileURLToPath(new URL('../../.sequelizerc', import.meta.url));
 const SEED_PASSWORD = 'known to the tests';
@@ -65,14 +64,14 @@ describe('the command for keys', () => {
     () =>
       withInstallation({ database: 'embedded' }, async (installation) => {
         const file = path.join(installation.folder, 'keys/private.key');
-        expect((await installation.run([], {}, KEYS)).code).toBe(0);
+        expect((await installation.run(['keys'])).code).toBe(0);
         const key = await readFile(file, 'utf8');
-        const again = await installation.run([], {}, KEYS);
+        const again = await installation.run(['keys']);
         expect(again.code).toBe(1);
         expect(linesOf(again.stderr)).toEqual([`infernode: ${file} exists; it is not overwritten.`]);
         expect(await readFile(file, 'utf8')).toBe(key);
-        expect((await installation.run(['--force'], {}, KEYS)).code).toBe(64);
-        expect((await installation.run(['rotate'], {}, KEYS)).code).toBe(0);
+        expect((await installation.run(['keys', '--force'])).code).toBe(64);
+        expect((await installation.run(['keys', 'rotate'])).code).toBe(0);
         expect(await readFile(file, 'utf8')).not.toBe(key);
       }),
     TEST_MS,
