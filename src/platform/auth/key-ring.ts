@@ -105,8 +105,8 @@ export class KeyRing {
   }
 
   private async searchSoon(): Promise<void> {
-    const left = this.checkedAt + UNKNOWN_KEY_MS - performance.now();
-    if (left > 0) await wait(left);
+    // Also when there is nothing to wait for: before this promise is kept, forgetting it would leave it there for good.
+    await wait(Math.max(0, this.checkedAt + UNKNOWN_KEY_MS - performance.now()));
     this.searching = undefined;
     await this.check();
   }
