@@ -25,6 +25,7 @@ describe('redact', () => {
     const token = 'eyJhbGciOiJSUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl';
     expect(redact(`Bearer ${token} was refused`)).toBe(`Bearer ${HIDDEN} was refused`);
     expect(redact(`ink_${'a'.repeat(43)} and inr_${'b'.repeat(65)}`)).toBe(`${HIDDEN} and ${HIDDEN}`);
+    expect(redact(`signed by whsec_${'a+/'.repeat(14)}4=`)).toBe(`signed by ${HIDDEN}`);
     expect(redact('connect to postgres://me:hunter2@db/x failed')).toBe(
       `connect to postgres://me:${HIDDEN}@db/x failed`,
     );

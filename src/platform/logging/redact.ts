@@ -6,8 +6,8 @@ const SECRET_KEY =
  * be able to keep the process busy.
  */
 const JWT = /\beyJ[\w-]{5,2000}\.[\w-]{1,4000}\.[\w-]{0,1000}/g;
-/** API keys and refresh tokens. */
-const OPAQUE_TOKEN = /\bin[kr]_[\w-]{20,200}/g;
+/** API keys, refresh tokens and secrets of webhooks. */
+const OPAQUE_TOKEN = /\b(?:in[kr]_[\w-]{20,200}|whsec_[\w+/-]{20,200}={0,2})/g;
 const URL_PASSWORD = /(\b\w{1,20}:\/\/[^\s:/@]{0,200}):[^\s/@]{1,500}@/g;
 const MAX_TEXT = 4096;
 const MAX_ITEMS = 50;
