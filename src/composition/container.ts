@@ -1,7 +1,8 @@
 import type { Config } from '../platform/config/load-config.js';
 import { Lifecycle } from '../platform/lifecycle.js';
 import type { Logger } from '../platform/logging/logger.js';
-import { systemResolve, type Resolve } from '../platform/outbound/outbound-client.js';
+import { atMost, systemResolve, type Resolve } from '../platform/outbound/outbound-client.js';
+import { Permits } from '../platform/permits.js';
 import type { Runner } from '../runners/runner.port.js';
 import { createInfrastructure, type Infrastructure } from './infrastructure.js';
 import { createDefaultRunner } from './runners.js';
@@ -23,6 +24,9 @@ export interface ContainerOverrides {
   resolve?: Resolve;
 }
 
+/** Half of the threads that Node has for them and for everything else that would block. */
+const NAME_LOOKUPS = 2;
+
 /** Builds everything, bottom up, and starts nothing that takes in work. When it rejects, what was begun is ended. */
 export async function createContainer(
   config: Config,
@@ -34,7 +38,7 @@ export async function createContainer(
     const infrastructure = await createInfrastructure(config, lifecycle, logger);
     const runner = overrides.runner ?? createDefaultRunner(config, logger);
     lifecycle.register('work', 'runner', () => runner.close());
-    const resolve = overrides.resolve ?? systemResolve;
+    const resolve = overrides.resolve ?? atMost(new Permits(NAME_LOOKUPS), systemResolve);
     const services = createServices({ config, infrastructure, runner, resolve, logger, shutdown: lifecycle.signal });
     lifecycle.register('work', 'uploads', () => services.uploads.close());
     return { config, logger, lifecycle, infrastructure, runner, services };

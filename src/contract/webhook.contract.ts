@@ -117,7 +117,8 @@ export const createWebhookRoute = defineRoute({
   description:
     'Events from now on are sent as Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature`, at ' +
     'least once each, one at a time. Any 2xx is success; other answers, redirects included, are tried again for three ' +
-    'days. Addresses of private networks are refused unless the installation allows them.',
+    'days. Addresses of private networks are refused unless the installation allows them, ports of other ' +
+    'services than web servers in any case.',
   request: {
     body: z.strictObject({
       url: urlSchema,

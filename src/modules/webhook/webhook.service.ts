@@ -177,7 +177,7 @@ export class WebhookService {
       throw invalidField('url', 'Leave out user and password: requests are signed.');
     }
     try {
-      await within(RESOLVE_MS, this.deps.outbound.addressesOf(url));
+      await this.deps.outbound.addressesOf(url, AbortSignal.timeout(RESOLVE_MS));
     } catch (error) {
       if (!(error instanceof OutboundError)) throw error;
       if (error.code === 'address-not-allowed') throw invalidField('url', error.message);
@@ -189,16 +189,4 @@ export class WebhookService {
 /** The bell of a webhook; the worker finds out by itself what there is to do. */
 export function bellOf(webhookId: string): Doorbell {
   return { kind: 'deliver-webhook', id: webhookId, round: 0, priority: 5, delayMs: 0, again: true };
-}
-
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import type { Permits } from '../permits.js';
 import type { AddressPolicy } from './address-policy.js';
 
 export interface ResolvedAddress {
@@ -9,10 +10,25 @@ export interface ResolvedAddress {
   family: number;
 }
 
-/** Finds all addresses of a name. */
-export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
+/** Finds all addresses of a name. @param signal fires when nobody waits for them any more */
+export type Resolve = (hostname: string, signal: AbortSignal) => Promise<readonly ResolvedAddress[]>;
 
 export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
+
+/**
+ * Looks up no more names at a time than there are permits. A lookup cannot be called off, and keeps one of the few threads
+ * that also hash passwords and read files for as long as a name server likes.
+ */
+export function atMost(permits: Permits, resolve: Resolve): Resolve {
+  return async (hostname, signal) => {
+    const release = await permits.acquire(signal);
+    try {
+      return await resolve(hostname, signal);
+    } finally {
+      release();
+    }
+  };
+}
 
 export type OutboundFailure = 'address-not-allowed' | 'name-not-resolved' | 'connection-failed' | 'timeout' | 'aborted';
 
@@ -58,13 +74,16 @@ export class OutboundClient {
   ) {}
 
   /**
-   * The addresses a request to this host may go to.
-   * @throws OutboundError address-not-allowed, name-not-resolved
+   * The addresses a request to this host and port may go to.
+   * @throws OutboundError address-not-allowed; name-not-resolved, also when the signal fires first
    */
-  async addressesOf({ hostname }: URL): Promise<readonly ResolvedAddress[]> {
-    const host = hostname.replace(/^\[|\]$/g, '');
+  async addressesOf(url: URL, signal: AbortSignal): Promise<readonly ResolvedAddress[]> {
+    if (!this.policy.allowsPort(url)) {
+      throw new OutboundError('address-not-allowed', `The port ${url.port} is not one for web servers.`);
+    }
+    const host = url.hostname.replace(/^\[|\]$/g, '');
     const family = isIP(host);
-    const addresses = family === 0 ? await this.resolveName(host) : [{ address: host, family }];
+    const addresses = family === 0 ? await this.resolveName(host, signal) : [{ address: host, family }];
     if (addresses.every(({ address }) => this.policy.allows(address))) return addresses;
     throw new OutboundError('address-not-allowed', `${host} is, or leads to, an address that is not allowed.`);
   }
@@ -75,7 +94,7 @@ export class OutboundClient {
     const timer = setTimeout(() => late.abort(), timeoutMs);
     const either = AbortSignal.any([late.signal, signal]);
     try {
-      const addresses = await withSignal(this.addressesOf(url), either);
+      const addresses = await this.addressesOf(url, either);
       return await exchange(url, { headers, body, addresses, signal: either });
     } catch (error) {
       if (signal.aborted) throw new OutboundError('aborted', 'The request was called off.', { cause: error });
@@ -89,9 +108,9 @@ export class OutboundClient {
     }
   }
 
-  private async resolveName(host: string): Promise<readonly ResolvedAddress[]> {
+  private async resolveName(host: string, signal: AbortSignal): Promise<readonly ResolvedAddress[]> {
     try {
-      const addresses = await this.resolve(host);
+      const addresses = await withSignal(this.resolve(host, signal), signal);
       if (addresses.length > 0) return addresses;
     } catch (error) {
       throw new OutboundError('name-not-resolved', `The name ${host} cannot be resolved.`, { cause: error });
@@ -118,9 +137,15 @@ function exchange(url: URL, { headers, body, addresses, signal }: Exchange): Pro
     });
     const onAbort = (): void => void outgoing.destroy(new Error('called off'));
     signal.addEventListener('abort', onAbort, { once: true });
-    outgoing.once('close', () => signal.removeEventListener('abort', onAbort));
+    let isAnswered = false;
+    outgoing.once('close', () => {
+      signal.removeEventListener('abort', onAbort);
+      // Node ends the connection without an error when the receiver switches protocols.
+      if (!isAnswered) reject(new Error('The connection ended without an answer.'));
+    });
     outgoing.on('error', reject);
     outgoing.once('response', (answer) => {
+      isAnswered = true;
       readStart(answer).then(
         (text) => {
           resolve({ status: answer.statusCode ?? 0, text });
