@@ -130,7 +130,7 @@ export const SETTINGS = define({
     group: 'Server',
     schema: wholeNumber(1, Number.MAX_SAFE_INTEGER),
     default: '2147483648',
-    description: 'Largest video that is accepted.',
+    description: 'Largest file that is accepted, and the most that an archive may unpack to.',
   },
   DELETED_RETENTION: {
     group: 'Server',
