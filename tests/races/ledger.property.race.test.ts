@@ -38,6 +38,7 @@ type Action =
   | { kind: 'recharge'; credits: number; copies: number }
   | { kind: 'repeat'; which: number }
   | { kind: 'cancel'; which: number }
+  | { kind: 'retry'; which: number; copies: number }
   | { kind: 'crash' };
 
 const copies = fc.integer({ min: 1, max: 3 });
@@ -54,6 +55,7 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('repeat' as const), which }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('retry' as const), which, copies }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
 );
 /** What each client does, one thing after the other; the clients act at the same time. */
@@ -142,6 +144,15 @@ describe('the ledger, whatever several clients do at the same time over two serv
           const { status } = await this.clients(action.which)[0].post(`/api/inference/${id}/cancel`);
           expect([200, 202, 409]).toContain(status);
           return;
+        }
+        case 'retry': {
+          const id = pick(this.jobs, action.which);
+          if (id === undefined) return;
+          return this.intend(
+            action.copies,
+            0,
+            (key) => (client) => client.post(`/api/inference/${id}/retry`, undefined, key),
+          );
         }
         case 'crash': {
           await apps[0].sql(
