@@ -169,3 +169,57 @@ export const retryJobRoute = defineRoute({
   },
   problems: ['not-found', 'job-not-final', 'job-inputs-gone', 'insufficient-credits', 'policy-unavailable'],
 });
+
+/** A whole number in an address. */
+const rowNumber = (max: number) =>
+  z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      'Use a whole number.',
+    )
+    .pipe(z.int().min(0).max(max));
+
+export const jobVelocityRoute = defineRoute({
+  operationId: 'getJobVelocity',
+  method: 'get',
+  path: '/inference/{id}/velocity',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get velocities row by row, also while the job runs',
+  description:
+    'While the job runs, rows follow the runner by about a second; go on with `from` = `nextRow`. A new attempt (`attempt` ' +
+    'changes) starts over: go back to row 0.',
+  request: {
+    params: idParams,
+    query: z.strictObject({
+      from: rowNumber(999_999_999).default(0).meta({ description: 'First row of the answer, from 0.' }),
+      limit: rowNumber(1000).pipe(z.int().min(1)).default(1000).meta({ description: 'Most rows of the answer.' }),
+    }),
+  },
+  success: {
+    status: 200,
+    answer: {
+      description: 'The rows that are there.',
+      schema: z.object({
+        status: statusSchema,
+        attempt: z.int(),
+        complete: z.boolean().meta({ description: 'True when these are rows of the result, which do not change.' }),
+        total: z.int().meta({ description: 'Rows that the result has, or will have.' }),
+        rows: z.array(
+          z.object({
+            frame: z.int().meta({ description: 'Index of the frame in the current video.' }),
+            velocity: z.array(z.number()).length(6),
+          }),
+        ),
+        nextRow: z.int().nullable().meta({ description: 'Where to go on; null after the last row of the result.' }),
+      }),
+    },
+  },
+  problems: ['not-found', 'job-without-result', 'result-gone'],
+});

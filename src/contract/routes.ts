@@ -20,7 +20,7 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from './inference.contract.js';
-import { getJobRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
+import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -98,6 +98,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobStatusRoute,
   cancelJobRoute,
   retryJobRoute,
+  jobVelocityRoute,
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,

@@ -104,6 +104,11 @@ export interface RunContext {
   /** Cancellation, deadline and shutdown alike: the runner stops within a second and rejects with RunnerCancelledError. */
   signal: AbortSignal;
   onProgress(progress: RunProgress): void;
+  /**
+   * Told of finished rows of `velocity`, in order and each once, before the progress that counts them. A runner whose
+   * engine gives nothing away before its end does not call it.
+   */
+  onRows?(rows: readonly number[][]): void;
 }
 
 export const RUNNER_STATES = ['STARTING', 'READY', 'BUSY', 'UNHEALTHY', 'CLOSED'] as const;

@@ -33,7 +33,7 @@ import {
   logoutRoute,
   refreshRoute,
 } from '../contract/session.contract.js';
-import { getJobRoute, listJobsRoute, retryJobRoute } from '../contract/job.contract.js';
+import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../contract/job.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
 import {
   deleteVideoRoute,
@@ -295,6 +295,11 @@ export class Client {
 
   getJobStatus(id: string, options?: CallOptions) {
     return call(this.connection, jobStatusRoute, { params: { id } }, options);
+  }
+
+  /** Velocities from a row on, also while the job runs. */
+  getJobVelocity(id: string, query: QueryOf<typeof jobVelocityRoute> = {}, options?: CallOptions) {
+    return call(this.connection, jobVelocityRoute, { params: { id }, query }, options);
   }
 
   /** A new job like one that has ended; paid like any other. */

@@ -96,6 +96,13 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
       expect(seen.every(({ total }) => total === 3)).toBe(true);
     });
 
+    it('hands over the rows of its result in order, as far as it hands over any', async () => {
+      const rows: number[][] = [];
+      const context = { ...runContext(), onRows: (more: readonly number[][]) => void rows.push(...more) };
+      const { velocity } = await subject.runner.run(inputFor(), context);
+      expect(rows).toEqual(velocity.slice(0, rows.length));
+    });
+
     it('stops within a second when the signal fires, and leaves nothing behind', async () => {
       const input = longJob();
       const controller = new AbortController();

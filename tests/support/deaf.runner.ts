@@ -16,13 +16,13 @@ const never = new AbortController().signal;
 export function deafRunner(inner: Runner, gates: readonly Gate[]): Runner {
   return {
     ...inner,
-    async run(input, { onProgress }) {
+    async run(input, context) {
       const gate = gates[input.attempt - 1];
-      if (gate === undefined) return inner.run(input, { signal: never, onProgress });
+      if (gate === undefined) return inner.run(input, { ...context, signal: never });
       gate.waiting = true;
       await gate.opened;
       try {
-        return await inner.run(input, { signal: never, onProgress });
+        return await inner.run(input, { ...context, signal: never });
       } finally {
         gate.left = true;
       }

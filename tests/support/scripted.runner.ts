@@ -109,7 +109,7 @@ async function play(
   script: Script,
   input: RunInput,
   signal: AbortSignal,
-  { onProgress }: RunContext,
+  { onProgress, onRows }: RunContext,
 ): Promise<RunResult> {
   const { startFrame, endFrame, frameStep, goalFrameId } = input.parameters;
   const { msPerFrame = 0, failure, hangAfterFrames, velocity = smallVelocity } = script;
@@ -121,6 +121,7 @@ async function play(
     if (failure?.afterFrames === processed) throw failure.error;
     if (hangAfterFrames === processed) await untilAborted(signal);
     await delay(msPerFrame, undefined, { signal });
+    onRows?.([velocity(frames[processed])]);
   }
   const result: RunResult = {
     velocity: frames.map(velocity),

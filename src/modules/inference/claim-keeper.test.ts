@@ -30,6 +30,7 @@ describe('ClaimKeeper', () => {
       timeoutSeconds,
       logger: silentLogger,
       shutdown: shutdown.signal,
+      renewed: () => undefined,
       logProgress: (progress) => void logged.push(progress),
       renew: (progress) => {
         renewals.push(progress);

@@ -19,6 +19,8 @@ interface Deps {
   shutdown: AbortSignal;
   /** @returns null when the claim is lost */
   renew(progress: RunProgress | null): Promise<{ cancelRequested: boolean } | null>;
+  /** Told of each renewal that kept the claim. */
+  renewed(): void;
   /** Told of some of the progress, after it was renewed with. */
   logProgress(progress: RunProgress): void;
 }
@@ -110,6 +112,7 @@ export class ClaimKeeper {
         return;
       }
       this.renewedAt = startedAt;
+      this.deps.renewed();
       if (progress !== null) this.sharedProcessed = progress.processed;
       if (log) {
         this.loggedShare = share;

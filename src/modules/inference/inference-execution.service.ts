@@ -18,6 +18,7 @@ import { abortIfCancelled, endForGood, repeatLater } from './inference.endings.j
 import { statusEvent } from './inference.events.js';
 import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
 import { settleCompleted } from './inference.settlement.js';
+import { PartialRowsLog } from './partial-rows-log.js';
 import { ProgressLog } from './progress-log.js';
 
 interface Repositories {
@@ -74,17 +75,19 @@ export class InferenceExecutionService {
     logger.info('Job started');
     const scratch = await this.deps.store.scratch('.zip');
     const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
+    const partialRows = new PartialRowsLog(claim, { jobs: this.deps.repositories.jobs, logger });
     const keeper = new ClaimKeeper({
       leaseSeconds: this.deps.leaseSeconds,
       timeoutSeconds: Math.min(this.deps.timeoutSeconds, claim.job.timeoutSeconds ?? Infinity),
       logger,
       shutdown,
       renew: (progress) => this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress),
+      renewed: () => partialRows.tell(),
       logProgress: (progress) => progressLog.tell(progress),
     });
     cancelBell.onRing(() => keeper.check());
     try {
-      const result = await this.run(claim, scratch, keeper);
+      const result = await this.run(claim, scratch, keeper, partialRows);
       // The claim is kept until the result is written: the database may be away just now.
       await this.complete(claim, result, scratch, { logger, shutdown });
       await keeper.close();
@@ -104,7 +107,12 @@ export class InferenceExecutionService {
     });
   }
 
-  private async run({ job }: Claim, scratch: ScratchFile, keeper: ClaimKeeper): Promise<RunResult> {
+  private async run(
+    { job }: Claim,
+    scratch: ScratchFile,
+    keeper: ClaimKeeper,
+    partialRows: PartialRowsLog,
+  ): Promise<RunResult> {
     const { store, runner, repositories } = this.deps;
     const [goal, current] = await Promise.all([
       repositories.videos.get(job.goalVideoId),
@@ -123,7 +131,11 @@ export class InferenceExecutionService {
             parameters: job.parameters,
             archivePath: scratch.path,
           },
-          { signal: keeper.signal, onProgress: (progress) => keeper.report(progress) },
+          {
+            signal: keeper.signal,
+            onProgress: (progress) => keeper.report(progress),
+            onRows: (rows) => partialRows.add(rows),
+          },
         );
       } finally {
         await currentFile.release();

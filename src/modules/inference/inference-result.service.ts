@@ -1,13 +1,15 @@
-import { AppError } from '../../platform/app-error.js';
+import { AppError, notFound } from '../../platform/app-error.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { ObjectMissingError, type ObjectStore } from '../../platform/storage/object-store.port.js';
 import type { GoneResult, StoredResult } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
-import { isFinal } from './inference.domain.js';
+import { isFinal, processedFrames } from './inference.domain.js';
 import type { InferenceRepository } from './inference.repository.js';
+import type { VelocityRows } from './job-view.domain.js';
+import type { JobViewQueries } from './job-view.queries.js';
 
 interface Deps {
-  repositories: { jobs: InferenceRepository; results: ResultRepository };
+  repositories: { jobs: InferenceRepository; jobViews: JobViewQueries; results: ResultRepository };
   store: ObjectStore;
   logger: Logger;
 }
@@ -31,6 +33,22 @@ export class InferenceResultService {
     }
     if (result.gone !== null) throw resultGone(result);
     return result;
+  }
+
+  /**
+   * Rows of the result, or of the attempt that goes on.
+   * @throws AppError not-found, job-without-result, result-gone
+   */
+  async velocity(userId: string, id: string, page: { from: number; limit: number }): Promise<VelocityRows> {
+    const found = await this.deps.repositories.jobViews.velocityOfOwned(userId, id, page);
+    if (found === null) throw notFound('job');
+    const { job, partial, stored } = found;
+    const total = processedFrames(job.parameters);
+    if (!isFinal(job.status)) return { job, complete: false, total, velocity: partial };
+    if (stored !== null) return { job, complete: true, total: stored.total, velocity: stored.velocity };
+    // Says which of the reasons there are it is.
+    await this.get(userId, id);
+    throw new Error(`The result of job ${id} is there and has no velocities`);
   }
 
   /** @throws AppError not-found, result-not-ready, job-without-result, result-gone */

@@ -8,7 +8,7 @@ import {
   type jobStatusRoute,
   type submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import type { getJobRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
+import type { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
 import { ANSWERED, type AuthenticatedScope, type RouteHandler } from '../../http/route-table.js';
 import {
   isoTime,
@@ -18,6 +18,7 @@ import {
   presentListedJob,
   presentResult,
   presentSubmission,
+  presentVelocity,
 } from './inference.presenter.js';
 import type { InferenceReadingService } from './inference-reading.service.js';
 import type { InferenceResultService } from './inference-result.service.js';
@@ -83,6 +84,11 @@ export class InferenceController {
     const job = await this.deps.inference.cancel(principal.userId, params.id);
     const body = presentCancellation(job);
     return job.status === 'RUNNING' ? { status: 202, body } : { body };
+  };
+
+  readonly velocity: RouteHandler<typeof jobVelocityRoute> = async ({ params, query }, { principal }) => {
+    const { job, complete, total, velocity } = await this.deps.results.velocity(principal.userId, params.id, query);
+    return { body: presentVelocity(job, { complete, total, velocity, from: query.from }) };
   };
 
   readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => {

@@ -1,6 +1,6 @@
 import { parametersSchema, resultSchema, type InferenceResult } from '../../contract/inference.contract.js';
 import type { Job } from './inference.domain.js';
-import type { JobView, Wait } from './job-view.domain.js';
+import type { JobView, VelocityRows, Wait } from './job-view.domain.js';
 
 export const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -75,6 +75,22 @@ export const presentSubmission = (jobs: Job[]) => ({
   body: { jobId: jobs.map((job) => job.id) },
   headers: { Location: `/api/inference/status/${jobs[0].id}` },
 });
+
+export function presentVelocity(
+  { status, attempt, parameters }: Job,
+  { complete, total, velocity, from }: Omit<VelocityRows, 'job'> & { from: number },
+) {
+  const { startFrame, frameStep } = parameters;
+  const next = from + velocity.length;
+  return {
+    status,
+    attempt,
+    complete,
+    total,
+    rows: velocity.map((row, index) => ({ frame: startFrame + (from + index) * frameStep, velocity: row })),
+    nextRow: complete && next >= total ? null : next,
+  };
+}
 
 export function presentCancellation(job: Job) {
   return {

@@ -6,6 +6,7 @@ import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
 import { toJob } from './inference.mapping.js';
+import { PartialRowsDao } from './partial-rows.dao.js';
 import { JobListDao, type JobPlace } from './job-list.dao.js';
 import {
   isFinal,
@@ -58,11 +59,13 @@ export class InferenceRepository {
   private readonly jobs: JobDao;
   private readonly lists: JobListDao;
   private readonly attempts: AttemptDao;
+  private readonly partials: PartialRowsDao;
 
   constructor(scope: DatabaseScope) {
     this.jobs = new JobDao(scope);
     this.lists = new JobListDao(scope);
     this.attempts = new AttemptDao(scope);
+    this.partials = new PartialRowsDao(scope);
   }
 
   async create(job: NewJob): Promise<Job> {
@@ -120,6 +123,7 @@ export class InferenceRepository {
     const row = await this.jobs.finish(claim.job.id, claim.token, 'COMPLETED', fields, NOT_CANCELLED);
     if (row === null) return null;
     await this.attempts.finish(claim.token, 'COMPLETED', null);
+    await this.partials.deleteOf(claim.job.id);
     return toJob(row);
   }
 
@@ -185,11 +189,20 @@ export class InferenceRepository {
 
   private async closeAttempt(row: JobRow, { token, outcome, failure }: AttemptEnding): Promise<Job> {
     await this.attempts.finish(token, outcome, failure);
+    await this.partials.deleteOf(row.id);
     return toJob(row);
   }
 
   spentAttempts(jobId: string): Promise<number> {
     return this.attempts.countSpent(jobId);
+  }
+
+  /**
+   * Velocities of an attempt that goes on, for its owner to see; they go when it ends.
+   * @param firstRow place of the first of them among the processed frames
+   */
+  addPartialRows(claim: Claim, firstRow: number, velocity: readonly number[][]): Promise<void> {
+    return this.partials.addIfClaimed(claim.job.id, claim.token, firstRow, velocity);
   }
 
   /** @returns false when the claim is lost; else it is held until the end of this transaction, whose other end waits */

@@ -6,7 +6,7 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import { getJobRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
+import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
 import { route, type Route } from '../../http/route-table.js';
 import type { InferenceController } from './inference.controller.js';
 
@@ -17,6 +17,7 @@ export const inferenceRoutes = (controller: InferenceController): Route[] => [
   route(jobStatusRoute, controller.status),
   route(cancelJobRoute, controller.cancel),
   route(retryJobRoute, controller.retry),
+  route(jobVelocityRoute, controller.velocity),
   route(jobResultRoute, controller.result),
   route(jobArchiveRoute, controller.archive),
   route(deleteResultRoute, controller.deleteResult),

@@ -28,3 +28,11 @@ export interface JobView {
   /** Null as long as there was none. */
   result: { expiresAt: Date | null; gone: Removal | null } | null;
 }
+
+/** Velocities of a job from some row on: of its result, or of the attempt that goes on. */
+export interface VelocityRows {
+  job: Job;
+  complete: boolean;
+  total: number;
+  velocity: number[][];
+}

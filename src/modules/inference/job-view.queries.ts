@@ -5,6 +5,7 @@ import type { JobView, Settlement, Wait } from './job-view.domain.js';
 import type { JobRow } from './inference.dao.js';
 import type { JobModel } from './inference.model.js';
 import { toJob } from './inference.mapping.js';
+import { ROWS_PER_PIECE } from './partial-rows-log.js';
 
 /** More than this nobody waits to the end of counting. */
 const MOST_AHEAD = 1000;
@@ -43,6 +44,62 @@ export class JobViewQueries {
     });
     return model === undefined ? null : toView(model.get({ plain: true }) as JobRow & Surroundings);
   }
+
+  async velocityOfOwned(
+    userId: string,
+    id: string,
+    { from, limit }: { from: number; limit: number },
+  ): Promise<FoundVelocity | null> {
+    const [model] = await this.scope.sequelize.query<JobModel>(VELOCITY, {
+      bind: [userId, id, from, limit, ROWS_PER_PIECE],
+      model: this.scope.models.jobs,
+      mapToModel: true,
+      transaction: this.scope.transaction,
+    });
+    if (model === undefined) return null;
+    const row = model.get({ plain: true }) as JobRow & {
+      pieces: { first: number; velocity: number[][] }[];
+      total: number | null;
+      velocity: number[][] | null;
+    };
+    const { total, velocity } = row;
+    const stored = total === null || velocity === null ? null : { total, velocity };
+    return { job: toJob(row), partial: cutRows(row.pieces, from, limit), stored };
+  }
+}
+
+/**
+ * Pieces may begin before the first row that is asked for; $5 is the length of the longest. The mapper wants the dollars
+ * of a JSON path doubled.
+ */
+const VELOCITY = `
+SELECT job.*,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('first', first_row, 'velocity', velocity) ORDER BY first_row), '[]')
+   FROM inference_partial_rows
+   WHERE job_id = job.id AND attempt = job.attempt AND first_row > $3::int - $5::int AND first_row < $3::int + $4::int
+  ) AS pieces,
+  jsonb_array_length(result.payload -> 'velocity') AS total,
+  jsonb_path_query_array(result.payload -> 'velocity', '$[$$first to $$last]',
+    jsonb_build_object('first', $3::int, 'last', $3::int + $4::int - 1)) AS velocity
+FROM inference_jobs AS job
+LEFT JOIN results AS result ON result.job_id = job.id AND coalesce(result.expires_at > now(), true)
+WHERE job.user_id = $1 AND job.id = $2`;
+
+interface FoundVelocity {
+  job: Job;
+  /** Of the attempt that goes on: the rows from `from` on, as far as they are there without a gap. */
+  partial: number[][];
+  /** Of the result; null without one that is there. */
+  stored: { total: number; velocity: number[][] } | null;
+}
+
+function cutRows(pieces: readonly { first: number; velocity: number[][] }[], from: number, limit: number): number[][] {
+  const rows: number[][] = [];
+  for (const { first, velocity } of pieces) {
+    if (first > from + rows.length) break;
+    rows.push(...velocity.slice(from + rows.length - first));
+  }
+  return rows.slice(0, limit);
 }
 
 /** Each half of the jobs ahead is a walk along the index of what is due, from its start and for a bounded way. */

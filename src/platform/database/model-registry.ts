@@ -9,6 +9,7 @@ import { defineLiveConnectionModel } from '../../modules/event/live-connection.m
 import { defineIdempotencyKeyModel } from '../../modules/idempotency/idempotency.model.js';
 import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
+import { definePartialRowsModel } from '../../modules/inference/partial-rows.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
 import { defineFileReservationModel } from '../../modules/stored-file/file-reservation.model.js';
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
@@ -35,6 +36,7 @@ export function defineModels(sequelize: Sequelize) {
     videos: defineVideoModel(sequelize),
     jobs: defineJobModel(sequelize),
     attempts: defineAttemptModel(sequelize),
+    partialRows: definePartialRowsModel(sequelize),
     results: defineResultModel(sequelize),
     idempotencyKeys: defineIdempotencyKeyModel(sequelize),
     events: defineEventModel(sequelize),

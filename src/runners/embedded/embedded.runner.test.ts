@@ -56,6 +56,15 @@ describe('createEmbeddedRunner', () => {
     expect(runner.describe().version).toBe('1.2.3');
   });
 
+  it('hands over every row before its result', async () => {
+    const rows: number[][] = [];
+    const context = { ...runContext(), onRows: (more: readonly number[][]) => void rows.push(...more) };
+    const job = buildRunInput(golden, folder, { parameters: { endFrame: 9, frameStep: 1 } });
+    const { velocity } = await openRunner().run(job, context);
+    expect(velocity).toHaveLength(10);
+    expect(rows).toEqual(velocity);
+  });
+
   it('replaces an engine after its share of jobs', async () => {
     const runner = openRunner({ jobsPerEngine: 1 });
     await runner.run(shortJob(), runContext());

@@ -113,12 +113,13 @@ class EnginePool implements EmbeddedRunner {
     return { state: isFull ? 'BUSY' : 'READY' };
   }
 
-  private async runOnEngine(input: RunInput, { signal, onProgress }: RunContext): Promise<RunResult> {
+  private async runOnEngine(input: RunInput, context: RunContext): Promise<RunResult> {
+    const { signal } = context;
     const stop = eitherSignal(signal, this.closing.signal);
     try {
       const release = await this.permits.acquire(stop.signal);
       try {
-        return await this.runOnFreeEngine(input, { signal: stop.signal, onProgress });
+        return await this.runOnFreeEngine(input, { ...context, signal: stop.signal });
       } finally {
         release();
       }

@@ -126,7 +126,7 @@ export class EngineHandle {
   }
 
   /** @throws RunnerError; afterwards the engine may be gone (see `alive`) or not fit for more jobs (`healthy`) */
-  execute(input: RunInput, { signal, onProgress }: RunContext): Promise<RunResult> {
+  execute(input: RunInput, { signal, onProgress, onRows }: RunContext): Promise<RunResult> {
     if (this.assignment !== null) throw new Error('An engine works on one job at a time.');
     const runId = ++this.assignedJobs;
     return new Promise((resolve, reject) => {
@@ -160,6 +160,9 @@ export class EngineHandle {
             this.tellProgress(() => {
               onProgress({ processed, total });
             });
+          } else if (message.type === 'rows') {
+            const { rows } = message;
+            this.tellProgress(() => onRows?.(rows));
           } else if (message.type === 'done') {
             settle();
             if (signal.aborted) reject(new RunnerCancelledError('The job was stopped.'));

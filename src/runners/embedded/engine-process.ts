@@ -5,7 +5,7 @@ import { RunnerError } from '../runner.errors.js';
 import type { RunInput } from '../runner.port.js';
 import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';
-import { runnerMessageSchema, type EngineMessage } from './protocol.js';
+import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage } from './protocol.js';
 import { runServoJob } from './servo-job.js';
 import { createServoPipeline } from './vision/pipeline.js';
 
@@ -54,6 +54,7 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<EngineMessage> {
   const rssBytes = () => process.memoryUsage.rss();
+  const rows: number[][] = [];
   try {
     const decoder = createVideoDecoder({ ffmpegPath, logger });
     const result = await runServoJob(
@@ -61,7 +62,9 @@ async function attempt(
       { decoder, createPipeline: createServoPipeline },
       {
         signal,
+        onRow: (row) => rows.push(row),
         onProgress: throttleProgress(PROGRESS_EVERY_MS, (progress) => {
+          while (rows.length > 0) send({ type: 'rows', runId, rows: rows.splice(0, ROWS_PER_MESSAGE) });
           send({ type: 'progress', runId, ...progress });
         }),
         onAlive: () => {

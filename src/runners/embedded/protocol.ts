@@ -8,6 +8,8 @@ import { RUNNER_ERROR_CODES } from './error-codec.js';
  * arrives: an engine handles untrusted videos, so the runner does not take its word for the shape of anything.
  */
 
+export const ROWS_PER_MESSAGE = 1_000;
+
 const intrinsicsSchema = z.object({
   fx: z.number(),
   fy: z.number(),
@@ -81,6 +83,12 @@ export const engineMessageSchema = z.discriminatedUnion('type', [
     runId: z.int(),
     processed: z.int().nonnegative(),
     total: z.int().nonnegative(),
+  }),
+  /** Finished rows of the result, in order. */
+  z.object({
+    type: z.literal('rows'),
+    runId: z.int(),
+    rows: z.array(z.array(z.number()).length(6)).max(ROWS_PER_MESSAGE),
   }),
   z.object({
     type: z.literal('done'),

@@ -38,6 +38,7 @@ describe('runServoJob', () => {
     runServoJob(input, deps, {
       signal,
       onProgress: () => undefined,
+      onRow: () => undefined,
       onAlive: () => undefined,
     });
 

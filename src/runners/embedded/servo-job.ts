@@ -28,6 +28,8 @@ export interface ServoJobDeps {
 export interface ServoJobContext {
   signal: AbortSignal;
   onProgress(progress: RunProgress): void;
+  /** The next row of the result. */
+  onRow(velocity: number[]): void;
   /** The job waits for something that watches itself. */
   onAlive(): void;
 }
@@ -76,7 +78,7 @@ async function runIntoArchive(
       const { detector } = parameters;
       pictures = await createPictureWriter({ archive, goal: goalFrame, detector });
     }
-    const log = new FrameLog(parameters);
+    const log = new FrameLog(parameters, (row) => context.onRow(row));
     await processFrames(input, { log, pipeline, pictures, decoder: deps.decoder }, context);
     const result: RunResult = {
       velocity: log.velocity,
@@ -171,7 +173,10 @@ class FrameLog {
   readonly warnings: string[] = [];
   readonly total: number;
 
-  constructor(private readonly parameters: RunParameters) {
+  constructor(
+    private readonly parameters: RunParameters,
+    private readonly onRow: (velocity: number[]) => void,
+  ) {
     this.total = countFrames(parameters);
   }
 
@@ -186,7 +191,7 @@ class FrameLog {
     const problem = isFinite ? step.problem : 'degenerate-geometry';
     const { featureErrorPx } = step;
     // Adding zero turns -0 into 0, which reads better in every text format.
-    this.velocity.push(step.velocity.map((value) => (problem === null ? value + 0 : 0)));
+    this.addRow(step.velocity.map((value) => (problem === null ? value + 0 : 0)));
     this.frames.push({ frame, keypoints, matches, inliers, featureErrorPx, problem });
     return this.frames.length - 1;
   }
@@ -197,7 +202,7 @@ class FrameLog {
     while (this.processed < this.total) {
       const expected = startFrame + this.processed * frameStep;
       if (expected >= frame) return;
-      this.velocity.push([0, 0, 0, 0, 0, 0]);
+      this.addRow([0, 0, 0, 0, 0, 0]);
       this.frames.push({
         frame: expected,
         keypoints: 0,
@@ -207,6 +212,11 @@ class FrameLog {
         problem: 'unreadable-frame',
       });
     }
+  }
+
+  private addRow(velocity: number[]): void {
+    this.velocity.push(velocity);
+    this.onRow(velocity);
   }
 
   summary(): string {
