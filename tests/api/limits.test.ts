@@ -14,7 +14,8 @@ const pathOf = (route: RouteDescriptor): string =>
 const PATHS = [...new Set(ROUTES.map(({ path }) => path))].map((path) => {
   const routes = ROUTES.filter((route) => route.path === path);
   const methods = routes.map(({ method }) => method.toUpperCase());
-  return { path: pathOf(routes[0]), allowed: [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'] };
+  const implied = methods.includes('GET') ? ['HEAD', 'OPTIONS'] : ['OPTIONS'];
+  return { path: pathOf(routes[0]), allowed: [...new Set([...methods, ...implied])] };
 });
 
 /** What comes back for exactly these bytes, up to the end of the connection. */
@@ -55,7 +56,8 @@ describe('methods of every path', () => {
     }
   });
 
-  const readable = ROUTES.filter(({ method, success }) => {
+  const readable = ROUTES.filter(({ method, path, success }) => {
+    if (ROUTES.some((other) => other.method === 'head' && other.path === path)) return false;
     const streams = 'contentType' in success.answer && (success.answer.contentType as string) === 'text/event-stream';
     return method === 'get' && !streams;
   });
