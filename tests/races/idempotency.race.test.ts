@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ApiAnswer } from '../support/api-client.js';
 import { startApp, type App } from '../support/app.js';
 import {
@@ -115,6 +115,28 @@ describe('requests with an Idempotency-Key', () => {
     // With nothing left, the repetition is still the answer and not a 402.
     const again = await user.api.post('/api/inference', submission(datasetId), headers);
     expect([again.status, isReplay(again)]).toEqual([202, true]);
+  });
+
+  it('repeats the answer of a submission whose limits would be refused by now', async () => {
+    const { datasetId, user } = await buildVideo(app);
+    const headers = keyed();
+    const startDeadline = new Date(Date.now() + 60_000).toISOString();
+    const body = { ...submission(datasetId), startDeadline, timeout: 600 };
+    const first = await user.api.post('/api/inference', body, headers);
+    expect(first.status).toBe(202);
+    const stricter = await startApp({ parts: ['http'], beside: app, settings: { ...SETTINGS, JOB_TIMEOUT: '5m' } });
+    const now = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 61_000);
+    try {
+      const again = await stricter.client(user.token).post('/api/inference', body, headers);
+      expect([again.status, again.body, isReplay(again)]).toEqual([202, first.body, true]);
+      const late = await user.api.post('/api/inference', { ...body, timeout: 60 }, keyed());
+      expectProblem(late, 'validation-failed', 'startDeadline');
+    } finally {
+      clock.mockRestore();
+      await stricter.stop();
+    }
+    expect(await jobsOf(user)).toHaveLength(1);
   });
 
   it('has the effect of a double click on two servers once', async () => {

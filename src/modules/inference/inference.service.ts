@@ -92,9 +92,10 @@ export class InferenceService {
    */
   async submit(submission: Submission, once: Once<Job[]>): Promise<Job[]> {
     const { userId, datasetId, priority } = submission;
-    const limits = this.checkLimits(submission);
     return this.deps.uow.run(
       async (scope) => {
+        // Within: what was accepted once is answered to its repetition, also when its time has passed.
+        const limits = this.checkLimits(submission);
         await scope.repositories.datasets.hold(userId, datasetId);
         const { pairs, parameters } = await this.plan(scope.repositories, submission);
         return this.create(scope, pairs, { userId, datasetId, parameters, priority, ...limits, retryOf: null });
