@@ -93,6 +93,44 @@ describe('the check of the ledger', () => {
     expect(bare).toMatchObject({ check: 'reference', entryId: id, found: 'nothing' });
   });
 
+  it('names the entry of an account that is not there, wherever in the order of accounts it stood', async () => {
+    const users = await app.sql<{ id: string; entry: string }>(
+      `SELECT users.id, min(credit_entries.id) AS entry FROM users JOIN credit_entries ON user_id = users.id
+       GROUP BY users.id ORDER BY users.id`,
+    );
+    expect(users).toHaveLength(3);
+    for (const { id, entry } of users) {
+      expect(await differenceAfter(`DELETE FROM users WHERE id = '${id}'`)).toMatchObject({
+        check: 'reference',
+        userId: id,
+        entryId: entry,
+        expected: 'an account for each entry',
+      });
+    }
+  });
+
+  it('names the second welcome, and the gift that takes', async () => {
+    const { id } = video.user;
+    const entry = (kind: string, amount: number): string[] => [
+      `INSERT INTO credit_entries (user_id, kind, amount, balance_after, reason)
+       SELECT id, '${kind}', ${amount}, credit + ${amount}, 'Test' FROM users WHERE id = '${id}'`,
+      `UPDATE users SET credit = credit + ${amount} WHERE id = '${id}'`,
+    ];
+    expect(await differenceAfter(...entry('adjustment', -5))).toBeNull();
+    expect(await differenceAfter(...entry('recharge', 5))).toBeNull();
+    expect(await differenceAfter(...entry('recharge', -5))).toMatchObject({
+      check: 'amount',
+      userId: id,
+      expected: 'a recharge that adds credits',
+      found: '-5',
+    });
+    expect(await differenceAfter(...entry('signup', 100))).toMatchObject({
+      check: 'amount',
+      userId: id,
+      expected: 'signup as the first entry of the account, or none',
+    });
+  });
+
   it('names the completed job that was not paid, and the payment without a result', async () => {
     const capture = await entryOf('inference-capture', jobs.completed);
     const unpaid = await differenceAfter(`DELETE FROM credit_entries WHERE id = ${capture}`);

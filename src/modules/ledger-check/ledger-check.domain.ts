@@ -45,7 +45,7 @@ export interface CheckedVideo {
 
 /** What the ledger should say and does not. */
 export interface Difference {
-  check: 'chain' | 'balance' | 'reference' | 'job' | 'video';
+  check: 'chain' | 'amount' | 'balance' | 'reference' | 'job' | 'video';
   userId: string;
   /** The entry that is wrong; null where one is missing or something else than an entry is wrong. */
   entryId: string | null;
@@ -67,9 +67,10 @@ const REFERENCE_OF: Record<CreditEntryKind, readonly CheckedEntry['referenceType
   refund: ['video', 'job'],
 };
 
-/** @param held what the account held before this entry */
-export function checkEntry(entry: CheckedEntry, held: number): Difference | null {
+/** @param before the entry of the account before this one; null for its first */
+export function checkEntry(entry: CheckedEntry, before: CheckedEntry | null): Difference | null {
   const { id: entryId, userId, referenceType, referenceId } = entry;
+  const held = before?.balanceAfter ?? 0;
   const expected = held + entry.amount;
   if (entry.balanceAfter !== expected || expected < 0) {
     return {
@@ -80,6 +81,10 @@ export function checkEntry(entry: CheckedEntry, held: number): Difference | null
       expected: `a balance of ${expected} after ${entry.kind} of ${entry.amount} on ${held}, not below 0`,
       found: `${entry.balanceAfter}`,
     };
+  }
+  const wanted = wantedGift(entry, before);
+  if (wanted !== null) {
+    return { check: 'amount', userId, entryId, subject: null, expected: wanted, found: `${entry.amount}` };
   }
   const allowed = REFERENCE_OF[entry.kind];
   const subject = referenceType === null || referenceId === null ? null : { type: referenceType, id: referenceId };
@@ -95,6 +100,13 @@ export function checkEntry(entry: CheckedEntry, held: number): Difference | null
         ? 'nothing'
         : `${subject.type} ${subject.id}${entry.referenceExists ? '' : ', which is missing'}`,
   };
+}
+
+/** What is wrong with credits that come from outside; no job and no video tells how many they should be. */
+function wantedGift({ kind, amount }: CheckedEntry, before: CheckedEntry | null): string | null {
+  if (kind === 'signup' && before !== null) return 'signup as the first entry of the account, or none';
+  if ((kind === 'signup' || kind === 'recharge') && amount <= 0) return `a ${kind} that adds credits`;
+  return null;
 }
 
 export function checkBalance({ id, credit }: CheckedUser, booked: number): Difference | null {

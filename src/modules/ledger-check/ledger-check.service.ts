@@ -32,13 +32,16 @@ export class LedgerCheckService {
     let next = await nextOf(entries);
     for await (const user of this.queries.users()) {
       checked.users++;
-      let booked = 0;
+      // Ids in text sort as they do in the database: such an entry would hide all that follow.
+      if (next !== null && next.userId < user.id) return withoutAccount(next);
+      let before: CheckedEntry | null = null;
       for (; next?.userId === user.id; next = await nextOf(entries)) {
         checked.entries++;
-        const difference = checkEntry(next, booked);
+        const difference = checkEntry(next, before);
         if (difference !== null) return difference;
-        booked = next.balanceAfter;
+        before = next;
       }
+      const booked = before?.balanceAfter ?? 0;
       const difference = checkBalance(user, booked);
       if (difference !== null) return difference;
     }
