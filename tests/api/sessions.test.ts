@@ -156,6 +156,23 @@ describe('sessions', () => {
     other.cut();
   });
 
+  it('close their WebSockets also when they make room for a new login', async () => {
+    const { email } = await buildUser(app);
+    const oldest = await login(email);
+    const socket = await LiveSocket.follow(beside, oldest.token);
+    const { sid } = jwt.decode(oldest.token, { json: true }) as { sid: string };
+    await app.sql(
+      `INSERT INTO sessions (id, user_id, family_hash, secret_hash, network, expires_at, last_used_at)
+       SELECT gen_random_uuid(), user_id, rpad(n || md5(id::text), 43, '-'), secret_hash, network, expires_at,
+              last_used_at + interval '1 second'
+       FROM sessions, generate_series(1, 99) n WHERE id = $1`,
+      [sid],
+    );
+    await login(email);
+    expect((await socket.end()).code).toBe(POLICY_VIOLATION);
+    expect(await works(oldest.token)).toBe(false);
+  });
+
   it('are listed for their user, newest first and page by page, and ended one by one', async () => {
     const user = await buildUser(app);
     const stranger = await buildUser(app);

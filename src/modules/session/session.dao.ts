@@ -138,14 +138,15 @@ export class SessionDao extends BaseDao<SessionModel> {
     );
   }
 
-  /** Removes those of a user's live sessions that have gone unused longest, until so many are left. */
-  async keepLatest(userId: string, count: number): Promise<void> {
-    await this.rows(
+  /** Removes those of a user's live sessions that have gone unused longest, until so many are left. @returns how many */
+  async keepLatest(userId: string, count: number): Promise<number> {
+    const removed = await this.rows(
       `DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE user_id = $1 AND ${ALIVE} ORDER BY last_used_at DESC, position DESC OFFSET $2
-       )`,
+       ) RETURNING 1`,
       [userId, count],
     );
+    return removed.length;
   }
 
   async hasNetwork(userId: string, network: string): Promise<boolean> {

@@ -43,7 +43,8 @@ export class SessionRepository {
     const token = newRefreshToken();
     const { family, secret } = token;
     const hashes = { familyHash: hashOf(family), secretHash: hashOf(secret) };
-    await this.sessions.keepLatest(userId, MOST_SESSIONS - 1);
+    const removed = await this.sessions.keepLatest(userId, MOST_SESSIONS - 1);
+    if (removed > 0) await this.users.announceAccessChange(userId);
     const row = await this.sessions.open(randomUUID(), { userId, client, ...hashes }, times);
     return { session: toSession(row), refreshToken: refreshTokenText(token) };
   }
