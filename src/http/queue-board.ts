@@ -27,6 +27,10 @@ export function createQueueBoard({ queues, basePath, readOnly, links }: Options)
       },
     },
   });
+  // Passed on to the handler of the whole API: one format, a line in the log, and nothing of the database told.
+  serverAdapter.setErrorHandler((error) => {
+    throw error;
+  });
   const board = serverAdapter.getRouter() as Express;
   board.disable('x-powered-by');
   return board;

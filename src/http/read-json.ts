@@ -1,11 +1,10 @@
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { AppError } from '../platform/app-error.js';
+import { parseInTime } from './parse-in-time.js';
 import { wantBody } from './want-body.js';
 
 const BODY_LIMIT = '100kb';
 const TYPES = ['application/json', 'application/*+json'];
-/** A hundred kilobytes take no longer, however slow the line. */
-const BODY_TIMEOUT_MS = 30_000;
 
 /** No request of the API needs half as many, and whoever walks through a value may do so by recursion. */
 const MAX_DEPTH = 32;
@@ -29,11 +28,7 @@ export const readJson: RequestHandler = (request, response, next) => {
 };
 
 function parse(request: Request, response: Response, next: NextFunction): void {
-  let done = false;
-  const finish = (error?: unknown): void => {
-    if (done) return;
-    done = true;
-    clearTimeout(timer);
+  parseInTime(parser, request, response, (error) => {
     if (error !== undefined) next(translate(error));
     else
       next(
@@ -41,11 +36,7 @@ function parse(request: Request, response: Response, next: NextFunction): void {
           ? new AppError('malformed-request', `A JSON body has at most ${MAX_DEPTH} levels.`)
           : undefined,
       );
-  };
-  const timer = setTimeout(() => {
-    finish(new AppError('request-timeout', `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`));
-  }, BODY_TIMEOUT_MS);
-  parser(request, response, finish);
+  });
 }
 
 function tooDeep(body: unknown): boolean {

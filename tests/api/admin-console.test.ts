@@ -215,6 +215,11 @@ describe('D1.19 D2.14 Bull Board, on whatever the queue is on', () => {
     expectProblem(await app.client().get('/api/v1/admin/audit'), 'authentication-required');
   });
 
+  it('answers what goes wrong as the API does, and tells nothing of the database', async () => {
+    expectProblem(await admin.api.get(`${BOARD}/api/queues/inference/%00`), 'not-found');
+    expectProblem(await admin.api.get(`${BOARD}/api/queues/inference/%E0%A4%A`), 'malformed-request');
+  });
+
   it('changes nothing while it is read-only, whoever asks', async () => {
     const pause = `${BOARD}/api/queues/inference/pause`;
     expectProblem(await admin.api.request('PUT', pause), 'forbidden');
@@ -242,6 +247,8 @@ describe('a queue board that may change queues', () => {
     const { body } = await admin.api.get<{ queues: { isPaused: boolean }[] }>(`${BOARD}/api/queues`);
     expect(body.queues.some(({ isPaused }) => isPaused)).toBe(true);
     expect((await admin.api.request('PUT', `${BOARD}/api/queues/inference/resume`)).status).toBe(200);
+    const broken = { headers: { 'Content-Type': 'application/json' }, body: '{' };
+    expectProblem(await admin.api.request('POST', `${BOARD}/api/queues/inference/add`, broken), 'malformed-json');
     const audit = await app.sql(`SELECT action, target_id, detail FROM audit_entries WHERE actor_id = $1 ORDER BY id`, [
       admin.id,
     ]);

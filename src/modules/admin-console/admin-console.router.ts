@@ -1,7 +1,9 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { answerOptions, refuseMethod } from '../../http/mount-routes.js';
+import { parseInTime } from '../../http/parse-in-time.js';
+import { readJson } from '../../http/read-json.js';
 import type { TrafficLimits } from '../../http/traffic-limits.js';
-import { AppError } from '../../platform/app-error.js';
+import { AppError, notFound } from '../../platform/app-error.js';
 import { isSafe, type AdminConsoleController } from './admin-console.controller.js';
 
 interface Options {
@@ -18,8 +20,8 @@ interface Options {
 const parseForm = express.urlencoded({ extended: false, limit: '8kb', parameterLimit: 10 });
 
 const readForm: RequestHandler = (request: Request, response: Response, next) => {
-  parseForm(request, response, (error?: unknown) => {
-    if (error === undefined) next();
+  parseInTime(parseForm, request, response, (error) => {
+    if (error === undefined || error instanceof AppError) next(error);
     else next(new AppError('malformed-request', 'The form cannot be read.', { cause: error }));
   });
 };
@@ -48,9 +50,9 @@ export function adminConsoleRouter({ controller, limits, turn, board, boardIsRea
     router.options(path, answerOptions(allowed));
     router.all(path, limits.address, refuseMethod(allowed));
   }
-  router.use('/queues', noStore, controller.admit, limits.refused, limits.user, policy);
+  router.use('/queues', noStore, controller.admit, limits.refused, limits.user, policy, refuseNul);
   if (boardIsReadOnly) router.use('/queues', refuseChanges);
-  router.use('/queues', controller.recordQueueChange, board);
+  router.use('/queues', readChange, controller.recordQueueChange, board);
   return router;
 }
 
@@ -62,6 +64,18 @@ const noStore: RequestHandler = (_request, response, next) => {
 const policy: RequestHandler = (_request, response, next) => {
   response.set('Content-Security-Policy', BOARD_POLICY);
   next();
+};
+
+/** PostgreSQL knows no text with it, so nothing has such a name. */
+const refuseNul: RequestHandler = (request, _response, next) => {
+  if (request.url.includes('%00')) throw notFound('queue or job');
+  next();
+};
+
+/** Here, where what is wrong with a body is told as everywhere; the board finds it read. */
+const readChange: RequestHandler = (request, response, next) => {
+  if (isSafe(request)) next();
+  else readJson(request, response, next);
 };
 
 /** Hiding the buttons is the board's part; this one holds. */
