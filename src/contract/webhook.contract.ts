@@ -40,6 +40,11 @@ export type WebhookMessage = z.infer<typeof webhookMessageSchema>;
 const urlSchema = z
   .url({ protocol: /^https?$/, error: 'Use an address that starts with https://.' })
   .max(2_000)
+  // Parsers of addresses drop or encode them silently: what is shown would not be what is called.
+  .refine(
+    (text) => !/[\s\p{Cc}\p{Cs}]/u.test(text),
+    'An address cannot contain spaces, control characters or broken text.',
+  )
   .meta({ example: 'https://example.com/hooks/infernode' });
 
 const eventTypesSchema = z

@@ -363,7 +363,12 @@ describe('webhooks', () => {
     'ftp://example.com/hook',
     'javascript:alert(1)',
     'not an address',
-  ])('refuses the address %s', async (url) => {
+    'https://[::7f00:1]/hook',
+    'https://93.184.215.14:6379/hook',
+    'https://93.184.215.14/\u0000',
+    'https://93.184.215.14/\u001b[31m',
+    'https://93.184.215.14/\ud800',
+  ])('refuses the address %j', async (url) => {
     names.set('inner.example', ['192.168.1.1']);
     names.set('2130706433.example', ['10.1.2.3']);
     names.set('two-faced.example', ['93.184.215.14', '192.168.1.1']);
