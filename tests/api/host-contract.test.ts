@@ -295,6 +295,21 @@ describe('the host API', () => {
     expect(JSON.stringify(login.body)).not.toContain(row.password_hash);
   });
 
+  it('D2.8 keeps the queue outside of the process: what one took in, another does after its end', async () => {
+    const installation = await startApp({ parts: [] });
+    try {
+      const first = await startApp({ parts: ['http'], beside: installation });
+      const { id } = await buildJob(first);
+      await first.stop();
+      // No scheduler, which would find the row by itself.
+      const second = await startApp({ parts: ['worker'], beside: installation });
+      expect(await jobEnd(second, { id })).toMatchObject({ status: 'COMPLETED' });
+      await second.stop();
+    } finally {
+      await installation.stop();
+    }
+  });
+
   it('D2.9 tells the way of a job on the WebSocket, in its order', async () => {
     const video = await buildVideo(app);
     const live = await LiveSocket.follow(app, video.user.token);

@@ -15,7 +15,7 @@ const GOING_AWAY = 1001;
 
 describe('SIGTERM', () => {
   it(
-    'during a long job: the job is given back, the end is orderly, and the next start completes it',
+    'D2.8 during a long job: the job is given back, the end is orderly, and the next start completes it',
     () =>
       withInstallation({ settings: { ...PAID, SHUTDOWN_TIMEOUT: '6s' } }, async (installation) => {
         const first = await installation.start();

@@ -112,7 +112,7 @@ const VIOLATIONS: [rule: string, file: string, ...imports: string[]][] = [
   ['opencv-in-embedded-runner', 'src/platform/database/connect.ts', '@opencvjs/node'],
 ];
 
-describe('import boundaries', () => {
+describe('D2.15 import boundaries', () => {
   let folder: string;
 
   beforeAll(async () => {
