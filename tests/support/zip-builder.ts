@@ -21,6 +21,10 @@ export interface BuiltEntry {
   hasDescriptor?: boolean;
   /** The sizes stand in the extra field (ZIP64). */
   isZip64?: boolean;
+  /** Further extra fields in the table of contents. */
+  extra?: Buffer;
+  /** Of this entry, in the table of contents. */
+  comment?: string;
 }
 
 export interface BuiltArchive {
@@ -99,16 +103,18 @@ function descriptor({ crc, compressedSize, uncompressedSize }: Numbers): Buffer 
 function directoryRecord(entry: BuiltEntry, offset: number): Buffer {
   const name = Buffer.from(entry.name);
   const numbers = numbersOf(entry);
-  const extra = entry.isZip64 ? zip64Extra(numbers) : Buffer.alloc(0);
+  const { extra: further = Buffer.alloc(0), comment = '' } = entry;
+  const extra = entry.isZip64 ? Buffer.concat([zip64Extra(numbers), further]) : further;
   const stated = entry.isZip64 ? { ...numbers, compressedSize: 0xffffffff, uncompressedSize: 0xffffffff } : numbers;
   const head = Buffer.alloc(46);
   head.writeUInt32LE(0x02014b50, 0);
   // Made on Unix, by version 2.0.
   head.writeUInt16LE(0x0314, 4);
   writeCommon(head, 6, stated, name.length, extra.length);
+  head.writeUInt16LE(comment.length, 32);
   head.writeUInt32LE(entry.externalAttributes ?? 0, 38);
   head.writeUInt32LE(offset, 42);
-  return Buffer.concat([head, name, extra]);
+  return Buffer.concat([head, name, extra, Buffer.from(comment, 'latin1')]);
 }
 
 function zip64Extra({ compressedSize, uncompressedSize }: Numbers): Buffer {

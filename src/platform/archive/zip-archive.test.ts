@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildZip, type BuiltArchive, type BuiltEntry } from '../../../tests/support/zip-builder.js';
+import { crc32 } from '../crc32.js';
 import { ArchiveError, ZipArchive, type ArchiveLimits, type ArchiveProblem } from './zip-archive.js';
 
 const LIMITS: ArchiveLimits = { maxEntries: 100, maxTotalBytes: 50_000_000 };
@@ -47,6 +48,17 @@ const refuses = (bytes: Buffer, problem: ArchiveProblem, message: RegExp, limits
   });
 
 const entry = (changes: Partial<BuiltEntry> = {}): BuiltEntry => ({ name: 'file.txt', data: TEXT, ...changes });
+
+/** Info-ZIP's extra field with the name in Unicode, which counts instead of the name itself. */
+function renamed(name: string, unicode: string): Partial<BuiltEntry> {
+  const extra = Buffer.alloc(9 + unicode.length);
+  extra.writeUInt16LE(0x7075, 0);
+  extra.writeUInt16LE(5 + unicode.length, 2);
+  extra.writeUInt8(1, 4);
+  extra.writeUInt32LE(crc32(Buffer.from(name)), 5);
+  extra.write(unicode, 9);
+  return { name, extra };
+}
 
 describe('ZipArchive', () => {
   it.each<[string, Partial<BuiltEntry>, BuiltArchive?]>([
@@ -106,6 +118,19 @@ describe('ZipArchive', () => {
 
   it('refuses strong encryption', async () => {
     await refuses(buildZip([entry({ flags: 0x841 })]), 'corrupt', /table of contents/);
+  });
+
+  it.each<[string, Partial<BuiltEntry>]>([
+    ['extra fields', { extra: Buffer.alloc(65_532, Buffer.from([0x77, 0x77, 0, 0])) }],
+    ['a comment', { comment: 'a'.repeat(65_535) }],
+    ['a name under another name', renamed('b'.repeat(65_000), 'file.txt')],
+  ])('refuses a table of contents that is swollen by %s', async (_name, changes) => {
+    await refuses(buildZip([entry({ name: 'fine' }), entry(changes)]), 'refused', /too much about/);
+  });
+
+  it('takes the extra fields and comments that archivers write', async () => {
+    const extra = Buffer.concat([Buffer.from([0x55, 0x54, 5, 0, 1, 0, 0, 0, 0]), Buffer.from([0x75, 0x78, 0, 0])]);
+    expect(await unpack(buildZip([entry({ extra, comment: 'from the left camera' })]))).toEqual({ 'file.txt': TEXT });
   });
 
   it('refuses two entries of one name, however they are composed', async () => {

@@ -36,6 +36,8 @@ export class ArchiveError extends Error {
 const MAX_RATIO = 100;
 const RATIO_FREE_BYTES = 1024 * 1024;
 const MAX_PATH_LENGTH = 1024;
+/** Name, extra fields and comment of one entry together. Archivers write some dozens of bytes beside the name. */
+const MAX_RECORD_BYTES = 4096;
 
 /**
  * A ZIP file whose table of contents has been checked as a whole: nothing in it is encrypted, linked, named twice, named
@@ -187,6 +189,7 @@ const STORED = 0;
 const DEFLATED = 8;
 
 function toRecord(entry: Entry): ZipRecord {
+  assertSlim(entry);
   const path = pathOf(entry);
   const isFolder = path.endsWith('/');
   assertPlainFile(entry, path, isFolder);
@@ -199,7 +202,15 @@ function toRecord(entry: Entry): ZipRecord {
   if (uncompressedSize > RATIO_FREE_BYTES && uncompressedSize > compressedSize * MAX_RATIO) {
     throw refused(`"${path}" would unpack to more than ${MAX_RATIO} times its size.`);
   }
+  // Taken apart by now, they take up many times the room that they have in the file.
+  entry.extraFields = [];
   return { entry, path, isFolder, bytes: uncompressedSize, end: Number.POSITIVE_INFINITY };
+}
+
+/** All entries are kept in memory: each could hold three times 64 KB in it, as thousands of objects. */
+function assertSlim({ fileNameLength, extraFieldLength, fileCommentLength }: Entry): void {
+  if (fileNameLength + extraFieldLength + fileCommentLength <= MAX_RECORD_BYTES) return;
+  throw refused('The archive says too much about one of its entries: a name, a comment or extra fields are too long.');
 }
 
 /** Characters that nobody sees, or that change what is seen; also what stands for bytes that are no text. */
