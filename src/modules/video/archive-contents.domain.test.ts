@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { compareNaturally, isLitter, planVideos, type InspectedEntry } from './archive-contents.domain.js';
+import { describe, expect, it, vi } from 'vitest';
+import { isLitter, planVideos, sortNaturally, type InspectedEntry } from './archive-contents.domain.js';
 
 const image = (path: string, width = 32): InspectedEntry<string> => ({
   entry: path,
@@ -36,7 +36,9 @@ describe('planVideos', () => {
   });
 });
 
-describe('compareNaturally', () => {
+describe('sortNaturally', () => {
+  const sorted = (paths: readonly string[]) => sortNaturally(paths, (path) => path);
+
   it.each([
     [['a1', 'a2', 'a10', 'a10b']],
     [['frame-001', 'frame-002', 'frame-010', 'frame-100']],
@@ -45,19 +47,32 @@ describe('compareNaturally', () => {
     [['99999999999999999998', '99999999999999999999', '100000000000000000000']],
     [['Alpha', 'beta', 'Gamma']],
     [['A', 'a']],
+    [['a1', 'a-b']],
+    [['!', '1', 'a']],
+    [['a/2/b', 'a/10/b', 'a2/b']],
   ])('orders %j', (expected) => {
     const given = [...expected].reverse();
-    expect(given.sort(compareNaturally)).toEqual(expected[0] === '1' ? ['01', '1', '2'] : expected);
+    expect(sorted(given)).toEqual(expected[0] === '1' ? ['01', '1', '2'] : expected);
   });
 
   it('is a total order', () => {
     const names = ['a', 'A', 'a1', 'a01', 'a/1', 'a/', 'a-1', '1a', '', '/', 'ä', 'a10', 'a9z'];
-    for (const a of names) {
-      for (const b of names) {
-        expect(Math.sign(compareNaturally(a, b)), `${a} ${b}`).toBe(-Math.sign(compareNaturally(b, a)) + 0);
-        expect(compareNaturally(a, b) === 0, `${a} ${b}`).toBe(a === b);
+    const order = sorted(names);
+    for (const [index, a] of order.entries()) {
+      for (const b of order.slice(index + 1)) {
+        expect([sorted([a, b]), sorted([b, a])], `${a} ${b}`).toEqual([
+          [a, b],
+          [a, b],
+        ]);
       }
     }
+  });
+
+  it('looks at each path once, however many there are to be compared', () => {
+    const paths = Array.from({ length: 1000 }, (_, index) => `${'a1'.repeat(500)}${(index * 7) % 1000}`);
+    const pathOf = vi.fn((path: string) => path);
+    expect(sortNaturally(paths, pathOf)[10]).toBe(`${'a1'.repeat(500)}10`);
+    expect(pathOf).toHaveBeenCalledTimes(paths.length);
   });
 });
 

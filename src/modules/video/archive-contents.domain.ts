@@ -23,7 +23,7 @@ export interface MisfitImage {
 export function planVideos<Entry>(entries: readonly InspectedEntry<Entry>[]): PlannedVideo<Entry>[] | MisfitImage {
   const videos: PlannedVideo<Entry>[] = [];
   const folders = new Map<string, Extract<PlannedVideo<Entry>, { kind: 'sequence' }>>();
-  for (const current of [...entries].sort((a, b) => compareNaturally(a.path, b.path))) {
+  for (const current of sortNaturally(entries, (entry) => entry.path)) {
     const { path, entry } = current;
     if (current.kind === 'video') {
       videos.push({ path, kind: 'video', entry });
@@ -38,7 +38,7 @@ export function planVideos<Entry>(entries: readonly InspectedEntry<Entry>[]): Pl
     } else if (fits(sequence.header, current.header)) sequence.frames.push(entry);
     else return { path, expected: sequence.header, found: current.header };
   }
-  return videos.sort((a, b) => compareNaturally(a.path, b.path));
+  return sortNaturally(videos, (video) => video.path);
 }
 
 function fits(a: ImageHeader, b: ImageHeader): boolean {
@@ -51,27 +51,32 @@ export function isLitter(path: string): boolean {
 }
 
 /** `frame-2` before `frame-10`: numbers by their value, everything else by its characters, folder by folder. */
-export function compareNaturally(a: string, b: string): number {
-  const [left, right] = [partsOf(a), partsOf(b)];
-  for (let index = 0; index < Math.min(left.length, right.length); index++) {
-    const order = compareParts(left[index], right[index]);
-    if (order !== 0) return order;
-  }
-  return left.length - right.length || compareText(a, b);
+export function sortNaturally<Item>(items: readonly Item[], pathOf: (item: Item) => string): Item[] {
+  // Each path is taken apart once: ten thousand long ones, taken apart for each comparison, held up the process for a minute.
+  const keyed = items.map((item) => {
+    const path = pathOf(item);
+    return { item, path, key: naturalKey(path) };
+  });
+  return keyed.sort((a, b) => compareText(a.key, b.key) || compareText(a.path, b.path)).map(({ item }) => item);
 }
 
-/** Runs of digits, slashes, and what lies between them. */
-const partsOf = (text: string): string[] => text.match(/\d+|\/|[^\d/]+/g) ?? [];
+const SLASH = '\u0001';
+const END_OF_TEXT = '\0';
 
-function compareParts(a: string, b: string): number {
+/** A text that is compared character by character as its path is to be compared part by part. */
+function naturalKey(path: string): string {
+  const parts = path.match(/\d+|\/|[^\d/]+/g) ?? [];
+  return parts.map(keyOfPart).join('');
+}
+
+function keyOfPart(part: string): string {
   // A slash ends a name, and the shorter name comes first.
-  if (a === '/' || b === '/') return Number(b === '/') - Number(a === '/');
-  if (!isNumber(a) || !isNumber(b)) return compareText(a.toLowerCase(), b.toLowerCase());
-  const [left, right] = [a.replace(/^0+(?=\d)/, ''), b.replace(/^0+(?=\d)/, '')];
-  return left.length - right.length || compareText(left, right);
+  if (part === '/') return SLASH;
+  if (!/^\d/.test(part)) return `${part.toLowerCase()}${END_OF_TEXT}`;
+  // The longer number is the larger one. Before other characters it stands where digits do.
+  const digits = part.replace(/^0+(?=\d)/, '');
+  return `0${String.fromCharCode(digits.length)}${digits}`;
 }
-
-const isNumber = (part: string): boolean => /^\d/.test(part);
 
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
