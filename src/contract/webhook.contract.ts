@@ -272,7 +272,10 @@ export const listWebhookDeliveriesRoute = defineRoute({
   description: 'Newest first, each with its attempts. Kept as long as the events are.',
   request: {
     params: idParams,
-    query: z.strictObject({ status: z.enum(DELIVERY_STATUSES).optional(), ...pageQuery }),
+    query: z.strictObject({
+      status: z.enum(DELIVERY_STATUSES).optional().meta({ description: 'Only deliveries that stand so.' }),
+      ...pageQuery,
+    }),
   },
   success: {
     status: 200,
@@ -293,7 +296,7 @@ export const replayWebhookDeliveryRoute = defineRoute({
   tag: 'Webhooks',
   summary: 'Send a message once more',
   description: 'The same message under the same `webhook-id`, as a delivery of its own.',
-  request: { params: idParams.extend({ deliveryId: idSchema }) },
+  request: { params: idParams.extend({ deliveryId: idSchema.meta({ description: 'Of the delivery.' }) }) },
   success: {
     status: 202,
     answer: {

@@ -78,11 +78,12 @@ describe('API keys', () => {
         const answer = await call(app.client(key), route);
         const name = `${route.method} ${route.path}`;
         const needed: Scope[] = [
-          route.method === 'get' ? 'read' : 'write',
+          route.method === 'get' || route.method === 'head' ? 'read' : 'write',
           ...(route.access === 'admin' ? (['admin'] as const) : []),
         ];
         const lacking = needed.filter((scope) => !scopes.includes(scope));
         if (route.access === 'session') expectProblem(answer, 'session-required');
+        else if (lacking.length > 0 && route.method === 'head') expect(answer.status, name).toBe(403);
         else if (lacking.length > 0) {
           expectProblem(answer, 'insufficient-scope');
           expect(answer.headers.get('www-authenticate')).toBe(
