@@ -54,6 +54,19 @@ describe('velocities while a job runs', () => {
     expect(await pieces(app)).toEqual([]);
   });
 
+  it('have no gap where a piece was written without its writer hearing of it, and more rows followed', async () => {
+    const app = await start({ parts: ['http'] });
+    const job = await buildJob(app, { parameters: FRAMES });
+    const { jobs } = app.container.infrastructure.repositories;
+    const claim = await jobs.claim(job.id, 'a worker', 60);
+    if (claim === null) throw new Error('The job was not to be had');
+    const piece = (from: number, to: number) => rowsOf(from, to).map(({ velocity }) => velocity);
+    await jobs.addPartialRows(claim, 0, piece(0, 2));
+    await jobs.addPartialRows(claim, 0, piece(0, 4));
+    await jobs.addPartialRows(claim, 4, piece(4, 6));
+    expect((await sdkOf(app, job.user).getJobVelocity(job.id)).rows).toEqual(rowsOf(0, 6));
+  });
+
   it('are those of the result once it is there, until it is deleted', async () => {
     const app = await start({ runner: createScriptedRunner({ behaviour: { msPerFrame: 200 } }) });
     const job = await buildJob(app, { parameters: FRAMES });

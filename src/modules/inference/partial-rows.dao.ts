@@ -8,8 +8,8 @@ export class PartialRowsDao extends BaseDao<PartialRowsModel> {
   }
 
   /**
-   * Adds a piece while the claim is held; its end waits for this, and finds the piece. A piece that was added before,
-   * without its writer hearing of it, stays as it is.
+   * Adds a piece while the claim is held; its end waits for this, and finds the piece. One that was added before without
+   * its writer hearing of it begins with the same rows, and may have fewer.
    */
   async addIfClaimed(jobId: string, token: string, firstRow: number, velocity: readonly number[][]): Promise<void> {
     await this.rows(
@@ -17,7 +17,10 @@ export class PartialRowsDao extends BaseDao<PartialRowsModel> {
          SELECT id, attempt FROM inference_jobs
          WHERE id = $1 AND status = 'RUNNING' AND claim_token = $2 FOR SHARE)
        INSERT INTO inference_partial_rows (job_id, attempt, first_row, row_count, velocity)
-       SELECT id, attempt, $3::integer, $4::integer, $5::jsonb FROM claim ON CONFLICT DO NOTHING`,
+       SELECT id, attempt, $3::integer, $4::integer, $5::jsonb FROM claim
+       ON CONFLICT (job_id, attempt, first_row)
+       DO UPDATE SET row_count = excluded.row_count, velocity = excluded.velocity
+       WHERE excluded.row_count > inference_partial_rows.row_count`,
       [jobId, token, firstRow, velocity.length, JSON.stringify(velocity)],
     );
   }
