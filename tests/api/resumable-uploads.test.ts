@@ -412,6 +412,28 @@ describe('D1.10 resumable uploads', () => {
     expect(await user.api.credits()).toBe(100 - 2 * PRICE);
   });
 
+  it('goes on with an upload that has lost bytes which its row knows of, as after a power cut', async () => {
+    const [left, dead] = [addressOf(await create(video.length)), addressOf(await create(video.length))];
+    const { store, repositories } = app.container.infrastructure;
+    for (const address of [left, dead]) {
+      const id = path.basename(address);
+      await store.partial(id).append(Readable.from([video.subarray(0, 100)]), 0);
+      await app.sql(`UPDATE uploads SET received = length, updated_at = now() - interval '1 minute' WHERE id = $1`, [
+        id,
+      ]);
+    }
+    await repositories.uploads.claim(path.basename(dead), randomUUID(), -1);
+    await app.sql(`UPDATE uploads SET updated_at = now() - interval '1 minute' WHERE user_id = $1`, [user.id]);
+    await app.container.services.uploads.takeOver();
+    for (const address of [left, dead]) {
+      await until(async () => (await statusOf(address)).state !== 'processing', { what: 'the end of the attempt' });
+      expect(await statusOf(address)).toMatchObject({ state: 'receiving', offset: 100, problem: null });
+      expect((await append(address, 100, video.subarray(100))).headers.get('upload-state')).toBe('done');
+    }
+    expect(await user.api.credits()).toBe(100 - 2 * PRICE);
+    expect((await storedFiles(app)).staging).toEqual([]);
+  });
+
   it('books nothing for a server that has lost its claim', async () => {
     const address = addressOf(await create(video.length));
     await append(address, 0, video.subarray(0, 5));

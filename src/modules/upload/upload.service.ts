@@ -145,7 +145,8 @@ export class UploadService {
     const free = MAX_TAKEN_OVER - this.running.size;
     if (free <= 0) return;
     for (const id of await this.deps.repositories.uploads.listToFinish(this.deps.graceSeconds, free)) {
-      await this.start(id);
+      const { offset, length } = await this.measure(id);
+      if (offset === length) await this.start(id);
     }
   }
 
@@ -201,9 +202,14 @@ export class UploadService {
 
   private async addVideos(upload: Upload, token: string, signal: AbortSignal): Promise<void> {
     const { store, videos, maxBytes } = this.deps;
-    const { id, userId, datasetId, name, type } = upload;
+    const { id, userId, datasetId, name, type, length } = upload;
     // A copy: the bytes that arrived stay until the row says that they are no longer needed.
     const content = await store.stage(store.partial(id).read(), { signal, maxBytes });
+    if (content.bytes !== length) {
+      // Bytes that never reached the disk before a power cut: the upload is measured again, and the client goes on.
+      await content.discard();
+      throw new Error(`Of ${length} bytes ${content.bytes} are there`);
+    }
     await videos.add(
       {
         ...{ userId, datasetId, name, type, content },
