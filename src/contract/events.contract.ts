@@ -11,7 +11,7 @@ import {
 } from './route.contract.js';
 
 /** What the event log holds about a job: one entry per transition, and progress while it runs. */
-export const jobEventDataSchema = z.object({
+const jobEventDataSchema = z.object({
   inferenceId: idSchema,
   status: z.enum(JOB_STATUSES),
   attempt: z.int().optional(),
@@ -21,8 +21,6 @@ export const jobEventDataSchema = z.object({
   /** With FAILED and ABORTED, and with PENDING when an attempt is to be repeated. */
   errorMessage: z.string().optional(),
 });
-
-export type JobEventData = z.infer<typeof jobEventDataSchema>;
 
 const testMessageSchema = visibleText('A message', 1000).meta({ example: 'Hello from InferNode' });
 

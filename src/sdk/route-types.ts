@@ -1,13 +1,12 @@
 import type { z } from 'zod';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 
-type SchemaOf<D extends RouteDescriptor, K extends 'params' | 'query' | 'headers' | 'body'> =
+type SchemaOf<D extends RouteDescriptor, K extends 'query' | 'body'> =
   D['request'] extends Record<K, infer S extends z.ZodType> ? S : never;
 
 /** What a caller may send: fields with a default can be left out. */
 export type BodyOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'body'>>;
 export type QueryOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'query'>>;
-export type HeadersOf<D extends RouteDescriptor> = z.input<SchemaOf<D, 'headers'>>;
 
 /** Text fields of a multipart form. */
 export type FieldsOf<D extends RouteDescriptor> = D['request'] extends {

@@ -1,10 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { access, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROUTES } from '../../src/contract/routes.js';
 import { ServerProcess } from '../support/server-process.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -33,6 +34,23 @@ describe('README.md', () => {
       .map(([, name]) => name)
       .filter((name) => !ofNpm.includes(name));
     for (const name of named) expect(Object.keys(scripts)).toContain(name);
+  });
+});
+
+describe('docs', () => {
+  const read = (file: string): Promise<string> => readFile(path.join(root, 'docs', file), 'utf8');
+
+  it('how-to names routes that are there', async () => {
+    const named = [...(await read('how-to/README.md')).matchAll(/`(GET|POST|PUT|DELETE) \/api(\/[^`]*)`/g)];
+    expect(named.length).toBeGreaterThan(10);
+    const known = ROUTES.map(({ method, path: route }) => `${method.toUpperCase()} ${route}`);
+    for (const [, method, route] of named) expect(known).toContain(`${method} ${route}`);
+  });
+
+  it('the list of decisions has each of them, in order', async () => {
+    const files = (await readdir(path.join(root, 'docs/adr'))).filter((file) => /^\d{4}-/.test(file)).sort();
+    const listed = [...(await read('adr/README.md')).matchAll(/^\| \[\d+\]\(([^)]+)\)/gm)].map(([, file]) => file);
+    expect(listed).toEqual(files);
   });
 });
 
