@@ -80,7 +80,8 @@ describe.runIf(hasCurl)('the curl tour of README.md', () => {
     async () => {
       const archive = path.join(folder, 'result.zip');
       const script = (await readTour()).replace('-o result.zip && ls -l result.zip', `-o '${archive}'`);
-      const { stdout, stderr } = await run('bash', ['-u', '-c', script], {
+      // Bash takes a pipe from Node for a login over the network, and would read the start-up file of whoever runs this.
+      const { stdout, stderr } = await run('bash', ['--norc', '-u', '-c', script], {
         cwd: root,
         env: { ...process.env, API: `${server.baseUrl}/api` },
         timeout: TOUR_MS - 20_000,
