@@ -8,7 +8,7 @@ const actionSchema = z
   .meta({ description: 'Area and verb.', example: 'credits.recharge' });
 
 const auditEntrySchema = z.object({
-  id: z.string().meta({ example: '17' }),
+  id: idSchema,
   actor: z
     .object({ id: idSchema, email: z.string() })
     .nullable()

@@ -31,7 +31,7 @@ export const MAX_GRANT = 1_000_000_000;
 const reasonSchema = visibleText('A reason', 500);
 
 const creditEntrySchema = z.object({
-  id: z.string().meta({ example: '17' }),
+  id: idSchema,
   kind: z.enum(CREDIT_ENTRY_KINDS),
   amount: z.int().meta({
     description: 'Positive into the account, negative out of it; 0 for a capture, which closes a hold.',

@@ -40,7 +40,7 @@ describe('the audit log', () => {
     expect(await list(`?target=${target}`)).toEqual({
       entries: [
         {
-          id: expect.stringMatching(/^\d+$/),
+          id: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
           actor: { id: admin.id, email: admin.email },
           action: 'user.rename',
           target: { type: 'user', id: target },

@@ -135,6 +135,7 @@ describe('credits', () => {
       ['signup', 100, 100, 'system'],
     ]);
     expect(all.map(({ reference }) => reference?.id ?? null)).toEqual([jobId, jobId, null, videoId, null]);
+    for (const { id } of all) expect(id).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     const pages: string[] = [];
     for (let cursor = ''; ;) {
       const { body } = await user.api.get<{ entries: Entry[]; nextCursor: string | null }>(

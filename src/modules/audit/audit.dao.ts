@@ -5,6 +5,7 @@ import type { AuditEntryModel } from './audit.model.js';
 
 export interface ListedAuditRow {
   id: string;
+  public_id: string;
   actor_id: string | null;
   actor_email: string | null;
   action: string;
@@ -42,7 +43,7 @@ export class AuditEntryDao extends BaseDao<AuditEntryModel> {
     const given = filters.filter(([, , value]) => value !== null);
     const where = given.map(([condition, type], index) => `${condition} $${index + 2}::${type}`);
     return this.rows<ListedAuditRow>(
-      `SELECT entry.id, entry.actor_id, actor.email AS actor_email, entry.action, entry.target_type, entry.target_id,
+      `SELECT entry.id, entry.public_id, entry.actor_id, actor.email AS actor_email, entry.action, entry.target_type, entry.target_id,
               entry.detail, entry.request_id, entry.address, entry.created_at
        FROM audit_entries entry LEFT JOIN users actor ON actor.id = entry.actor_id
        ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}

@@ -14,7 +14,10 @@ export interface AuditEntryModel extends Model<
   InferCreationAttributes<AuditEntryModel>
 > {
   /** PostgreSQL's bigint arrives as text. */
+  /** What the entries are ordered by. */
   id: CreationOptional<string>;
+  /** What the API shows. */
+  publicId: CreationOptional<string>;
   actorId: string | null;
   action: string;
   targetType: string;
@@ -30,6 +33,7 @@ export function defineAuditEntryModel(sequelize: Sequelize): ModelStatic<AuditEn
     'AuditEntry',
     {
       id: { type: DataTypes.BIGINT, primaryKey: true, autoIncrement: true },
+      publicId: { type: DataTypes.UUID },
       actorId: { type: DataTypes.UUID },
       action: { type: DataTypes.TEXT, allowNull: false },
       targetType: { type: DataTypes.TEXT, allowNull: false },

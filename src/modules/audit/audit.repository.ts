@@ -32,7 +32,7 @@ export class AuditRepository {
 
 function toEntry(row: ListedAuditRow): AuditEntry {
   return {
-    id: row.id,
+    id: row.public_id,
     actor: row.actor_id === null || row.actor_email === null ? null : { id: row.actor_id, email: row.actor_email },
     action: row.action,
     targetType: row.target_type,

@@ -13,7 +13,10 @@ export interface CreditEntryModel extends Model<
   InferAttributes<CreditEntryModel>,
   InferCreationAttributes<CreditEntryModel>
 > {
+  /** What the entries are ordered by. */
   id: CreationOptional<string>;
+  /** What the API shows. */
+  publicId: CreationOptional<string>;
   userId: string;
   kind: CreditEntryKind;
   amount: number;
@@ -32,6 +35,7 @@ export function defineCreditEntryModel(sequelize: Sequelize): ModelStatic<Credit
     'CreditEntry',
     {
       id: { type: DataTypes.BIGINT, primaryKey: true, autoIncrement: true },
+      publicId: { type: DataTypes.UUID },
       userId: { type: DataTypes.UUID, allowNull: false },
       kind: { type: DataTypes.TEXT, allowNull: false },
       amount: { type: DataTypes.INTEGER, allowNull: false },

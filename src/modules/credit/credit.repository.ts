@@ -93,7 +93,7 @@ const beyondLimit = (held: number): AppError =>
 function toEntry(row: CreditEntryRow): CreditEntry {
   const { referenceType: type, referenceId } = row;
   return {
-    id: row.id,
+    id: row.publicId,
     userId: row.userId,
     kind: row.kind,
     amount: row.amount,
