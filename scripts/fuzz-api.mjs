@@ -194,9 +194,12 @@ async function writeConfiguration({ datasets, videos, jobs, webhooks }) {
       `[dictionaries.ids]\nvalues = ${list([...datasets, ...jobs, ...webhooks])}`,
       `[dictionaries.videos]\nvalues = ${list(videos)}`,
       `[dictionaries.datasets]\nvalues = ${list(datasets)}`,
+      // Nobody has the time to wait for a minute a thousand times.
+      `[dictionaries.waits]\nvalues = ["wait=0", "wait=1"]`,
       '[parameters]',
       '"path.id" = { dictionary = "ids", probability = 0.7 }',
       '"path.videoId" = { dictionary = "videos", probability = 0.7 }',
+      '"header.Prefer" = { dictionary = "waits", probability = 1.0 }',
       '"query.dataset" = { dictionary = "datasets", probability = 0.5 }',
       '"body.datasetId" = { dictionary = "datasets", probability = 0.7 }',
       '',
