@@ -32,6 +32,8 @@ const PASSWORD = 'a password for fuzzing';
 const ADMIN = { email: 'admin@fuzz.example', password: PASSWORD };
 /** Ends sessions or accounts, the caller's own among them: asked last. */
 const ENDS_SESSIONS = ['logout', 'changePassword', 'endSession', 'updateUser'];
+/** Schemathesis cannot write the body of a tus upload. */
+const NOT_WRITABLE = ['appendUpload'];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const wanted = Number(process.argv[2] ?? 20_000);
@@ -46,7 +48,7 @@ try {
     for (const caller of round === 1 ? ['user', 'admin', 'nobody'] : ['user', 'admin']) {
       // Anew each time: what is deleted by one pass is missed by the next.
       await writeConfiguration(await furnish(accounts.user));
-      const but = ENDS_SESSIONS.flatMap((id) => ['--exclude-operation-id', id]);
+      const but = [...ENDS_SESSIONS, ...NOT_WRITABLE].flatMap((id) => ['--exclude-operation-id', id]);
       await fuzz(schemathesis, { caller, token: accounts[caller], seed: round, selection: but });
     }
   }

@@ -29,7 +29,7 @@ describe('the keys of tokens', () => {
       JWT_PREVIOUS_PUBLIC_KEY_PATH: path.join(folder, 'previous-public.key'),
     };
     await copyFile(inject('signingKeys').privateKeyPath, settings.JWT_PRIVATE_KEY_PATH);
-    app = await startApp({ parts: ['http'], settings });
+    app = await startApp({ parts: ['http'], settings, alone: true });
     beside = await startApp({ parts: ['http'], settings, beside: app });
   });
   afterAll(async () => {

@@ -15,8 +15,8 @@ interface Submitted {
 
 describe('Prefer: wait', () => {
   const apps: App[] = [];
-  const start = async (...options: Parameters<typeof startApp>): Promise<App> => {
-    const app = await startApp(...options);
+  const start = async (options: Parameters<typeof startApp>[0] = {}): Promise<App> => {
+    const app = await startApp({ ...options, alone: true });
     apps.push(app);
     return app;
   };

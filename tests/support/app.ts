@@ -29,6 +29,8 @@ interface AppOptions {
   settings?: Record<string, string>;
   /** Works on the database, files and queue of this app, as a second process of one installation would. */
   beside?: App;
+  /** What is tested is one process: it gets no second one beside it, also with TEST_TWINS. */
+  alone?: boolean;
   /** Finds the addresses of receivers of webhooks; default: the system. */
   resolve?: Resolve;
   logger?: Logger;
@@ -75,7 +77,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     const twins: App[] = [];
     const app = toApp({ container, config, port, premises, release, childrenBefore, twins });
     premisesOf.set(app, premises);
-    if (WITH_TWINS && shared === undefined && port !== 0) twins.push(await startApp({ ...options, beside: app }));
+    if (WITH_TWINS && options.alone !== true && shared === undefined && port !== 0)
+      twins.push(await startApp({ ...options, beside: app }));
     return app;
   } catch (error) {
     await release();
