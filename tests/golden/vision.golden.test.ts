@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createVideoDecoder } from '../../src/platform/media/create-video-decoder.js';
-import { createServoPipeline } from '../../src/runners/embedded/vision/pipeline.js';
+import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
 import { DETECTORS, type Detector } from '../../src/runners/runner.port.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
 import { loadGoldenReference, type GoldenReference } from '../support/golden-reference.js';
@@ -34,11 +34,9 @@ describe.each(CASES)('golden case %s', (name) => {
     currentFrames = await decode(files.currentVideoPath);
   });
 
-  const start = async (detector: Detector, goalFrame: number) => {
-    const pipeline = await createServoPipeline({ detector, intrinsics: files.intrinsics, distance: files.distance });
-    const { gray, width, height } = goalFrames[goalFrame];
-    pipeline.setGoal(gray, width, height);
-    return pipeline;
+  const start = (detector: Detector, goalFrame: number) => {
+    const { intrinsics, distance } = files;
+    return createServoPipeline({ detector, intrinsics, distance }, goalFrames[goalFrame]);
   };
 
   it.each(DETECTORS)('%s leads where exact correspondences lead', async (detector) => {
@@ -52,16 +50,14 @@ describe.each(CASES)('golden case %s', (name) => {
     const magnitudes: number[] = [];
     for (let i = 0; i < currentFrames.length; i += limits.every) {
       if (magnitude(ideal[i]) <= restingSpeed) continue;
-      const { gray, width, height } = currentFrames[i];
-      const { velocity, problem } = pipeline.step(gray, width, height);
+      const { velocity, problem } = pipeline.step(currentFrames[i]);
       expect(problem).toBeNull();
       differences.push(relativeDifference(velocity, robust.ibvs[i]));
       angles.push(angleBetween(velocity, exact.ibvs[i], files.distance));
       const [length, exactLength] = [velocity, exact.ibvs[i]].map((v) => magnitude(weighRotation(v, files.distance)));
       magnitudes.push(Math.abs(length / exactLength - 1));
     }
-    const { gray, width, height } = currentFrames.at(-1)!;
-    const last = pipeline.step(gray, width, height);
+    const last = pipeline.step(currentFrames.at(-1)!);
     pipeline.dispose();
 
     expect(median(differences)).toBeLessThanOrEqual(limits.relative);
@@ -75,8 +71,7 @@ describe.each(CASES)('golden case %s', (name) => {
     expect(neighbours).not.toHaveLength(0);
     for (const neighbour of neighbours) {
       const pipeline = await start('AKAZE', neighbour);
-      const { gray, width, height } = currentFrames.at(-1)!;
-      const { velocity } = pipeline.step(gray, width, height);
+      const { velocity } = pipeline.step(currentFrames.at(-1)!);
       pipeline.dispose();
       expect(magnitude(velocity)).toBeGreaterThan(2 * ARRIVED);
     }

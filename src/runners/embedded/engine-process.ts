@@ -7,7 +7,7 @@ import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';
 import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage } from './protocol.js';
 import { runServoJob } from './servo-job.js';
-import { createServoPipeline } from './vision/pipeline.js';
+import { createServoPipeline } from './pipeline.js';
 
 /**
  * An engine: a child process that works on one job at a time and stays warm between jobs. It lives as long as the

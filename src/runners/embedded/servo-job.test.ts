@@ -12,7 +12,7 @@ import { createVideoDecoder } from '../../platform/media/create-video-decoder.js
 import { RunnerCancelledError, RunnerInputError, RunnerStorageError } from '../runner.errors.js';
 import type { RunInput } from '../runner.port.js';
 import { runServoJob } from './servo-job.js';
-import { createServoPipeline } from './vision/pipeline.js';
+import { createServoPipeline } from './pipeline.js';
 
 const servoFixture = (name: string) => fileURLToPath(new URL(`../../../tests/fixtures/servo/${name}`, import.meta.url));
 

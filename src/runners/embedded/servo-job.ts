@@ -15,7 +15,7 @@ import { countFrames, picturePlan } from './frame-plan.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
 import { renderVelocityPlot } from './report/velocity-plot.js';
 import { startUsageMeter } from './usage-meter.js';
-import type { createServoPipeline, ServoPipeline, StepResult } from './vision/pipeline.js';
+import type { createServoPipeline, ServoPipeline, StepResult } from './pipeline.js';
 
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
 const ALIVE_EVERY_MS = 1000;
@@ -66,14 +66,9 @@ async function runIntoArchive(
   const { parameters } = input;
   const meter = startUsageMeter();
   const goalFrame = await readGoalFrame(input, deps.decoder, context);
-  const pipeline = await deps.createPipeline({
-    detector: parameters.detector,
-    intrinsics: parameters.intrinsics,
-    distance: parameters.distance,
-  });
+  const pipeline = await deps.createPipeline(parameters, goalFrame);
   let pictures: PictureWriter | null = null;
   try {
-    const goal = pipeline.setGoal(goalFrame.gray, goalFrame.width, goalFrame.height);
     if (parameters.visualize !== 'none') {
       const { detector } = parameters;
       pictures = await createPictureWriter({ archive, goal: goalFrame, detector });
@@ -83,7 +78,7 @@ async function runIntoArchive(
     const result: RunResult = {
       velocity: log.velocity,
       frames: log.frames,
-      goal: { frame: parameters.goalFrameId, keypoints: goal.keypoints },
+      goal: { frame: parameters.goalFrameId, keypoints: pipeline.goalKeypoints },
       device: 'cpu',
       usage: meter.read(),
       message: log.summary(),
@@ -149,7 +144,7 @@ async function processFrames(
     const frames = decoder.frames(currentVideoPath, range, { signal });
     for await (const frame of tellingAlive(frames, onAlive)) {
       log.addUnreadableBefore(frame.index);
-      const step = pipeline.step(frame.gray, frame.width, frame.height);
+      const step = pipeline.step(frame);
       const position = log.add(frame.index, step);
       if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
       onProgress({ processed: log.processed, total: log.total });
@@ -186,13 +181,11 @@ class FrameLog {
 
   /** @returns the position of the frame among the processed ones */
   add(frame: number, step: StepResult): number {
-    const { keypoints, matches, inliers } = step;
-    const isFinite = step.velocity.every(Number.isFinite);
-    const problem = isFinite ? step.problem : 'degenerate-geometry';
-    const { featureErrorPx } = step;
+    const { inliers, featureErrorPx, problem } = step;
+    const { keypoints, matches } = step.observation;
     // Adding zero turns -0 into 0, which reads better in every text format.
-    this.addRow(step.velocity.map((value) => (problem === null ? value + 0 : 0)));
-    this.frames.push({ frame, keypoints, matches, inliers, featureErrorPx, problem });
+    this.addRow(step.velocity.map((value) => value + 0));
+    this.frames.push({ frame, keypoints, matches: matches.count, inliers, featureErrorPx, problem });
     return this.frames.length - 1;
   }
 

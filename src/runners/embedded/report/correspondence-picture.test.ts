@@ -1,11 +1,25 @@
 import { describe, expect, it } from 'vitest';
 
 import { createCorrespondencePainter } from './correspondence-picture.js';
-import { scaleGray, type GrayPicture } from './gray-scaling.js';
+import type { GrayImage } from '../vision/features.js';
+import type { Observation } from '../vision/observation.js';
+import { scaleGray } from './gray-scaling.js';
 import { createJpegEncoder } from '../../../platform/media/jpeg-encoder.js';
 
-function evenPicture(width: number, height: number, level: number): GrayPicture {
+function evenPicture(width: number, height: number, level: number): GrayImage {
   return { width, height, gray: new Uint8Array(width * height).fill(level) };
+}
+
+function matched(goal: number[], current: number[], inliers: number[]): Pick<Observation, 'matches' | 'inliers'> {
+  return {
+    matches: {
+      count: inliers.length,
+      goalIndex: Int32Array.from(inliers.keys()),
+      goal: Float64Array.from(goal),
+      current: Float64Array.from(current),
+    },
+    inliers: Uint8Array.from(inliers),
+  };
 }
 
 describe('scaleGray', () => {
@@ -23,11 +37,10 @@ describe('createCorrespondencePainter', () => {
   it('puts both views side by side with inliers in green', () => {
     const goal = { ...evenPicture(640, 480, 50), frame: 6 };
     const painter = createCorrespondencePainter({ goal, detector: 'ORB' });
-    const correspondence = { goalX: 100, goalY: 100, currentX: 120, currentY: 100, inlier: true };
     const raster = painter.paint({
       currentFrame: 12,
       current: evenPicture(640, 480, 50),
-      step: { velocity, matches: 1, inliers: 1, problem: null, correspondences: [correspondence] },
+      step: { velocity, inliers: 1, problem: null, observation: matched([100, 100], [120, 100], [1]) },
     });
     const top = raster.height - 480;
     const pixel = (x: number, y: number) => [...raster.rgb.subarray(3 * (y * raster.width + x)).subarray(0, 3)];
@@ -48,13 +61,9 @@ describe('createCorrespondencePainter', () => {
       current: evenPicture(w2, h2, 90),
       step: {
         velocity,
-        matches: 2,
         inliers: 0,
         problem: 'too-few-matches',
-        correspondences: [
-          { goalX: 0, goalY: 0, currentX: w2 - 1, currentY: h2 - 1, inlier: false },
-          { goalX: w1 - 1, goalY: h1 - 1, currentX: 0, currentY: 0, inlier: false },
-        ],
+        observation: matched([0, 0, w1 - 1, h1 - 1], [w2 - 1, h2 - 1, 0, 0], [0, 0]),
       },
     });
     expect(raster.width).toBeLessThanOrEqual(2000);

@@ -1,7 +1,9 @@
 import type { Detector, FrameProblem } from '../../runner.port.js';
-import type { Correspondence, StepResult } from '../vision/pipeline.js';
+import type { StepResult } from '../pipeline.js';
+import type { GrayImage } from '../vision/features.js';
+import type { Observation } from '../vision/observation.js';
 import { drawText, textHeight, textWidth } from './bitmap-font.js';
-import { scaleGray, type GrayPicture } from './gray-scaling.js';
+import { scaleGray } from './gray-scaling.js';
 import { Raster, type Color } from './raster.js';
 
 /** Each of the two views is scaled to fit; larger pictures tell a viewer nothing more. */
@@ -37,8 +39,10 @@ const PROBLEM_TEXTS: Record<FrameProblem, string> = {
 
 export interface PictureContent {
   currentFrame: number;
-  current: GrayPicture;
-  step: Pick<StepResult, 'velocity' | 'matches' | 'inliers' | 'problem' | 'correspondences'>;
+  current: GrayImage;
+  step: Pick<StepResult, 'velocity' | 'inliers' | 'problem'> & {
+    observation: Pick<Observation, 'matches' | 'inliers'>;
+  };
 }
 
 /** Draws pictures of one job: the goal view stays on the left, the current view comes on the right. */
@@ -50,7 +54,7 @@ export interface CorrespondencePainter {
  * @param goal.frame index of the goal frame in the goal video, for the caption
  */
 export function createCorrespondencePainter(options: {
-  goal: GrayPicture & { frame: number };
+  goal: GrayImage & { frame: number };
   detector: Detector;
 }): CorrespondencePainter {
   const { goal, detector } = options;
@@ -69,7 +73,7 @@ export function createCorrespondencePainter(options: {
       raster.fill(BACKGROUND);
       raster.grayPicture(goalView.gray, goalView.width, goalView.height, 0, captionHeight);
       raster.grayPicture(currentView.gray, currentView.width, currentView.height, currentLeft, captionHeight);
-      drawCorrespondences(raster, step.correspondences, {
+      drawMatches(raster, step.observation, {
         goalScale,
         currentScale,
         currentLeft,
@@ -78,7 +82,7 @@ export function createCorrespondencePainter(options: {
       drawCaption(raster, currentLeft, {
         goal: `goal ${goal.frame}`,
         current: `frame ${currentFrame}`,
-        detail: `${detector}  ${step.inliers} of ${step.matches} matches agree`,
+        detail: `${detector}  ${step.inliers} of ${step.observation.matches.count} matches agree`,
         problem: step.problem,
         velocity: step.velocity,
       });
@@ -88,7 +92,7 @@ export function createCorrespondencePainter(options: {
 }
 
 /** Fits the largest view, or enlarges a small one by a whole factor. */
-function viewScale({ width, height }: GrayPicture): number {
+function viewScale({ width, height }: GrayImage): number {
   const fit = Math.min(LARGEST_VIEW.width / width, LARGEST_VIEW.height / height);
   if (fit < 1) return fit;
   const wanted = Math.ceil(SMALLEST_VIEW_WIDTH / width);
@@ -102,33 +106,39 @@ interface Placement {
   top: number;
 }
 
-function drawCorrespondences(raster: Raster, correspondences: readonly Correspondence[], placement: Placement): void {
-  const inliers = correspondences.filter(({ inlier }) => inlier);
-  const outliers = correspondences.filter(({ inlier }) => !inlier);
+function drawMatches(
+  raster: Raster,
+  { matches, inliers }: Pick<Observation, 'matches' | 'inliers'>,
+  placement: Placement,
+): void {
+  const { goal, current, count } = matches;
+  const all = Array.from({ length: count }, (_, pair) => pair);
+  const agreeing = all.filter((pair) => inliers[pair] === 1);
+  const outlying = all.filter((pair) => inliers[pair] !== 1);
   const { goalScale, currentScale, currentLeft, top } = placement;
-  const place = (pair: Correspondence) => ({
-    goalX: scaledCentre(pair.goalX, goalScale),
-    goalY: top + scaledCentre(pair.goalY, goalScale),
-    currentX: currentLeft + scaledCentre(pair.currentX, currentScale),
-    currentY: top + scaledCentre(pair.currentY, currentScale),
+  const place = (pair: number) => ({
+    goalX: scaledCentre(goal[2 * pair]!, goalScale),
+    goalY: top + scaledCentre(goal[2 * pair + 1]!, goalScale),
+    currentX: currentLeft + scaledCentre(current[2 * pair]!, currentScale),
+    currentY: top + scaledCentre(current[2 * pair + 1]!, currentScale),
   });
-  const lines = (pairs: Correspondence[], limit: number, color: Color, opacity: number) => {
+  const lines = (pairs: number[], limit: number, color: Color, opacity: number) => {
     for (const pair of evenSample(pairs, limit)) {
       const { goalX, goalY, currentX, currentY } = place(pair);
       raster.line(goalX, goalY, currentX, currentY, color, opacity);
     }
   };
-  const dots = (pairs: Correspondence[], radius: number, color: Color, opacity: number) => {
+  const dots = (pairs: number[], radius: number, color: Color, opacity: number) => {
     for (const pair of pairs) {
       const { goalX, goalY, currentX, currentY } = place(pair);
       raster.dot(goalX, goalY, radius, color, opacity);
       raster.dot(currentX, currentY, radius, color, opacity);
     }
   };
-  lines(outliers, OUTLIER_LINES, OUTLIER, 0.5);
-  lines(inliers, INLIER_LINES, INLIER, 0.6);
-  dots(outliers, 1.2, OUTLIER, 0.7);
-  dots(inliers, 1.8, INLIER, 1);
+  lines(outlying, OUTLIER_LINES, OUTLIER, 0.5);
+  lines(agreeing, INLIER_LINES, INLIER, 0.6);
+  dots(outlying, 1.2, OUTLIER, 0.7);
+  dots(agreeing, 1.8, INLIER, 1);
 }
 
 /** Pixel centres are integers, so a picture's edge lies at -0.5 on every scale. */

@@ -1,16 +1,11 @@
-export interface GrayPicture {
-  width: number;
-  height: number;
-  /** Row-major, width × height bytes. */
-  gray: Uint8Array;
-}
+import type { GrayImage } from '../vision/features.js';
 
 /**
  * Scales by one factor in both directions: down by averaging what falls into a target pixel, up by repeating pixels.
  *
  * @param scale target size / source size, > 0
  */
-export function scaleGray(source: GrayPicture, scale: number): GrayPicture {
+export function scaleGray(source: GrayImage, scale: number): GrayImage {
   if (scale === 1) return source;
   const width = Math.max(1, Math.round(source.width * scale));
   const height = Math.max(1, Math.round(source.height * scale));
@@ -37,7 +32,7 @@ function sourceSpans(sourceLength: number, targetLength: number): Int32Array {
   return spans;
 }
 
-function meanOf(source: GrayPicture, left: number, right: number, top: number, bottom: number): number {
+function meanOf(source: GrayImage, left: number, right: number, top: number, bottom: number): number {
   let sum = 0;
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) sum += source.gray[y * source.width + x];

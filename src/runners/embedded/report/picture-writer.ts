@@ -1,20 +1,20 @@
 import type { Detector } from '../../runner.port.js';
 import type { ResultArchive } from '../archive/result-archive.js';
-import type { StepResult } from '../vision/pipeline.js';
+import type { StepResult } from '../pipeline.js';
 import { createCorrespondencePainter } from './correspondence-picture.js';
-import type { GrayPicture } from './gray-scaling.js';
+import type { GrayImage } from '../vision/features.js';
 import { createJpegEncoder } from '../../../platform/media/jpeg-encoder.js';
 
 /** Puts pictures of processed frames into the archive, one at a time. */
 export interface PictureWriter {
   /** Writes `images/frame-000012.jpg`. Resolves when the archive took it, so at most one picture is in memory. */
-  write(frame: GrayPicture & { index: number }, step: StepResult): Promise<void>;
+  write(frame: GrayImage & { index: number }, step: StepResult): Promise<void>;
   dispose(): void;
 }
 
 export async function createPictureWriter(options: {
   archive: ResultArchive;
-  goal: GrayPicture & { index: number };
+  goal: GrayImage & { index: number };
   detector: Detector;
 }): Promise<PictureWriter> {
   const { archive, goal, detector } = options;

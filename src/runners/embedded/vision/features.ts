@@ -17,6 +17,13 @@ export interface Features extends Keypoints {
   descriptors: Descriptors;
 }
 
+/** A picture in full-range grey, row-major, width * height bytes; pixel centres are integers. */
+export interface GrayImage {
+  gray: Uint8Array;
+  width: number;
+  height: number;
+}
+
 /** Finds and describes keypoints. Deterministic: the same frame gives the same features in the same order. */
 export interface FeatureDetector {
   /**

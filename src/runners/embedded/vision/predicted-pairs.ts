@@ -1,13 +1,9 @@
 import type { Keypoints } from './features.js';
 import type { HomographyFit, PointPairs } from './homography.js';
+import type { WeightedPairs } from './observation.js';
 
 /** Share of the total weight that predicted positions get; the rest belongs to the measured ones. */
 const PREDICTED_SHARE = 0.5;
-
-export interface WeightedPairs extends PointPairs {
-  /** One per pair, not negative. */
-  weights: Float64Array;
-}
 
 /**
  * The measured pairs, and every goal keypoint the current frame must show, at the place the homography predicts.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PointPairs } from './homography.js';
+import type { PointPairs } from '../vision/homography.js';
 import { ibvsVelocity } from './ibvs.js';
 
 const CAMERA = { fx: 500, fy: 400, cx: 320, cy: 240 };

@@ -1,9 +1,7 @@
 import type { Intrinsics } from '../../runner.port.js';
-import type { PointPairs } from './homography.js';
-import { NormalEquations } from './linear-solver.js';
-
-/** [vx, vy, vz, wx, wy, wz] of the current camera in its own frame (x right, y down, z forward), m/s and rad/s. */
-export type Velocity = [number, number, number, number, number, number];
+import type { PointPairs } from '../vision/homography.js';
+import { NormalEquations } from '../vision/linear-solver.js';
+import type { Velocity } from './servo-policy.js';
 
 /**
  * Image-based visual servoing (Chaumette & Hutchinson, "Visual servo control, part I", IEEE RAM 2006) with gain 1 and the

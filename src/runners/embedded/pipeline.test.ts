@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
-import { RunnerInputError } from '../../runner.errors.js';
-import { DETECTORS, type Detector } from '../../runner.port.js';
+import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../tests/support/textured-frame.js';
+import { RunnerInputError } from '../runner.errors.js';
+import { DETECTORS, type Detector } from '../runner.port.js';
 import { createServoPipeline, type ServoPipeline, type StepResult } from './pipeline.js';
 
 const INTRINSICS = { fx: 300, fy: 300, cx: 160, cy: 120 };
@@ -16,27 +16,27 @@ afterEach(() => {
 describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
   it('leads back along a sideways shift', async () => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
-    const result = step(pipeline, texturedFrame(320, 240, -12, 6));
+    const result = pipeline.step(texturedFrame(320, 240, -12, 6));
     expect(result.problem).toBeNull();
     expect(result.velocity[0] / DISTANCE).toBeCloseTo(-12 / INTRINSICS.fx, 2);
     expect(result.velocity[1] / DISTANCE).toBeCloseTo(6 / INTRINSICS.fy, 2);
     expect(result.featureErrorPx).toBeCloseTo(Math.hypot(12, 6), 0);
-    expect(result.correspondences).toHaveLength(result.matches);
-    expect(result.correspondences.filter(({ inlier }) => inlier)).toHaveLength(result.inliers);
+    expect(result.observation.inliers).toHaveLength(result.observation.matches.count);
+    expect(result.observation.inliers.filter((inlier) => inlier === 1)).toHaveLength(result.inliers);
   });
 
   it('gives bit-equal results twice', async () => {
     const run = async (): Promise<StepResult> => {
       const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
-      step(pipeline, noiseFrame(200, 200));
-      return step(pipeline, texturedFrame(320, 240, 5, 3));
+      pipeline.step(noiseFrame(200, 200));
+      return pipeline.step(texturedFrame(320, 240, 5, 3));
     };
     expect(await run()).toEqual(await run());
   });
 
   it('accepts a current frame of another size than the goal', async () => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
-    const result = step(pipeline, crop(texturedFrame(320, 240), 301, 223));
+    const result = pipeline.step(crop(texturedFrame(320, 240), 301, 223));
     expect(result.problem).toBeNull();
     expect(Math.hypot(...result.velocity)).toBeLessThan(5e-3);
   });
@@ -44,7 +44,7 @@ describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
   it('answers a bad frame with a problem and the zero velocity', async () => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
     const problemOf = (frame: GrayFrame): string | null => {
-      const { velocity, problem, featureErrorPx } = step(pipeline, frame);
+      const { velocity, problem, featureErrorPx } = pipeline.step(frame);
       expect(velocity).toEqual(ZERO);
       expect(featureErrorPx === null || Number.isFinite(featureErrorPx)).toBe(true);
       return problem;
@@ -55,20 +55,19 @@ describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
     expect(problemOf(noiseFrame(320, 240))).toMatch(/^too-few-|^degenerate/);
     expect(problemOf(texturedFrame(320, 240, 0, 0, 99))).toMatch(/^too-few-|^degenerate/);
     // The pipeline still works afterwards.
-    expect(step(pipeline, texturedFrame(320, 240, 4, 0)).problem).toBeNull();
+    expect(pipeline.step(texturedFrame(320, 240, 4, 0)).problem).toBeNull();
   });
 
   it('gives no velocity for scenes that have nothing to do with the goal', async () => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
     for (let seed = 30; seed < 50; seed++) {
-      expect(step(pipeline, texturedFrame(320, 240, 0, 0, seed))).toMatchObject({ velocity: ZERO });
+      expect(pipeline.step(texturedFrame(320, 240, 0, 0, seed))).toMatchObject({ velocity: ZERO });
     }
   });
 
   it('refuses a goal frame without texture', async () => {
-    const pipeline = await createPipeline(detector);
-    for (const { gray, width, height } of [blankFrame(320, 240, 90), twoHalves()]) {
-      expect(() => pipeline.setGoal(gray, width, height)).toThrow(RunnerInputError);
+    for (const frame of [blankFrame(320, 240, 90), twoHalves()]) {
+      await expect(createPipeline(detector, frame)).rejects.toThrow(RunnerInputError);
     }
   });
 
@@ -81,36 +80,25 @@ describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
   ])('survives a frame of %i x %i', async (width, height) => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
     for (const frame of [texturedFrame(width, height), noiseFrame(width, height)]) {
-      const result = step(pipeline, frame);
+      const result = pipeline.step(frame);
       expect(result.velocity.every(Number.isFinite)).toBe(true);
-      try {
-        pipeline.setGoal(frame.gray, width, height);
-      } catch (error) {
+      await createPipeline(detector, frame).catch((error: unknown) => {
         expect(error).toBeInstanceOf(RunnerInputError);
-      }
+      });
     }
   });
 });
 
-it('refuses to step before it has a goal', async () => {
-  const pipeline = await createPipeline('SIFT');
-  expect(() => step(pipeline, texturedFrame(64, 64))).toThrow(/setGoal/);
-});
-
-async function createPipeline(detector: Detector): Promise<ServoPipeline> {
-  const pipeline = await createServoPipeline({ detector, intrinsics: INTRINSICS, distance: DISTANCE });
+async function createPipeline(detector: Detector, goal: GrayFrame): Promise<ServoPipeline> {
+  const pipeline = await createServoPipeline({ detector, intrinsics: INTRINSICS, distance: DISTANCE }, goal);
   open.push(pipeline);
   return pipeline;
 }
 
-async function pipelineWithGoal(detector: Detector, { gray, width, height }: GrayFrame): Promise<ServoPipeline> {
-  const pipeline = await createPipeline(detector);
-  expect(pipeline.setGoal(gray, width, height).keypoints).toBeGreaterThan(30);
+async function pipelineWithGoal(detector: Detector, goal: GrayFrame): Promise<ServoPipeline> {
+  const pipeline = await createPipeline(detector, goal);
+  expect(pipeline.goalKeypoints).toBeGreaterThan(30);
   return pipeline;
-}
-
-function step(pipeline: ServoPipeline, { gray, width, height }: GrayFrame): StepResult {
-  return pipeline.step(gray, width, height);
 }
 
 /** Two flat halves: not blank, yet no corner anywhere. */

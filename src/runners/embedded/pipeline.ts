@@ -1,0 +1,79 @@
+import type { Detector, FrameProblem, Intrinsics } from '../runner.port.js';
+import { createPolicy } from './policy/create-policy.js';
+import type { ServoPolicy, Velocity } from './policy/servo-policy.js';
+import type { Features, GrayImage } from './vision/features.js';
+import { countInliers, featureErrorPx, type Observation } from './vision/observation.js';
+import { Observer } from './vision/observer.js';
+
+export interface StepResult {
+  /** Zero when `problem` is set. Always finite. */
+  velocity: Velocity;
+  inliers: number;
+  /** RMS distance of the inliers from their goal positions, pixels; null without inliers. */
+  featureErrorPx: number | null;
+  problem: FrameProblem | null;
+  observation: Observation;
+}
+
+/** Computes the camera velocity that leads from each current frame to the goal frame. */
+export interface ServoPipeline {
+  readonly goalKeypoints: number;
+  /**
+   * Frames in order, each once. One that cannot be used gets the zero velocity and a `problem`. Its size may differ from
+   * the goal's.
+   * @throws RunnerInputError when the frame needs more memory than there is
+   */
+  step(frame: GrayImage): StepResult;
+  dispose(): void;
+}
+
+export interface ServoPipelineOptions {
+  detector: Detector;
+  intrinsics: Intrinsics;
+  /** Metres from the goal camera to the scene. */
+  distance: number;
+}
+
+/**
+ * @throws RunnerInputError when the goal frame is blank, has fewer than 4 keypoints or needs more memory than there is;
+ *   Error when the kernels are not built
+ */
+export async function createServoPipeline(options: ServoPipelineOptions, goalFrame: GrayImage): Promise<ServoPipeline> {
+  const observer = await Observer.create(options.detector);
+  try {
+    const goal = observer.goalFeatures(goalFrame);
+    return new KeypointServo(observer, goal, await createPolicy(options));
+  } catch (error) {
+    observer.dispose();
+    throw error;
+  }
+}
+
+class KeypointServo implements ServoPipeline {
+  constructor(
+    private readonly observer: Observer,
+    private readonly goal: Features,
+    private readonly policy: ServoPolicy,
+  ) {}
+
+  get goalKeypoints(): number {
+    return this.goal.count;
+  }
+
+  step(frame: GrayImage): StepResult {
+    const observation = this.observer.observe(this.goal, frame);
+    const decided = observation.problem === null ? this.policy.decide(observation) : null;
+    const velocity = decided?.every(Number.isFinite) === true ? decided : null;
+    return {
+      velocity: velocity ?? [0, 0, 0, 0, 0, 0],
+      inliers: countInliers(observation.inliers),
+      featureErrorPx: featureErrorPx(observation),
+      problem: observation.problem ?? (velocity === null ? 'degenerate-geometry' : null),
+      observation,
+    };
+  }
+
+  dispose(): void {
+    this.observer.dispose();
+  }
+}
