@@ -1,8 +1,10 @@
 /**
- * Exact two-nearest-neighbour search in AssemblyScript SIMD. Up to three descriptors and norms beyond the last train
- * descriptor are read (never used): the caller reserves for them. For each query three int32 are written: the index of the
- * nearest train descriptor (-1 when there is none), its distance and the distance of the second nearest (2^30 when there
- * is none). Among equals the lowest index wins.
+ * Exact nearest-neighbour search in both directions in AssemblyScript SIMD. Up to three descriptors and norms beyond the
+ * last train descriptor are read (never used): the caller reserves for them.
+ *
+ * Results, int32: for each query the index of the nearest train descriptor (-1 when there is none), its distance and the
+ * distance of the second nearest (2^30 when there is none); for each train descriptor the index of the nearest query and
+ * its distance. Among equals the lowest index wins.
  */
 
 /** First address the caller may use. */
@@ -31,59 +33,33 @@ export function squaredNorms(descriptors: usize, count: i32, length: i32, out: u
 }
 
 /**
- * Squared Euclidean distance of int16 descriptors holding 0..255, exact in int32: |a|^2 + |b|^2 - 2 a.b
+ * Squared Euclidean distance of int16 descriptors, |a|^2 + |b|^2 - 2 a.b, exact as long as it stays below 2^30.
  * `length` values per descriptor, a multiple of 8. Four train descriptors at a time: the query is loaded once for all.
  */
 export function nearestEuclidean(
   queries: usize, queryNorms: usize, queryCount: i32,
   trains: usize, trainNorms: usize, trainCount: i32,
-  length: i32, out: usize,
+  length: i32, queryOut: usize, trainOut: usize,
 ): void {
   const bytes = <usize>length << 1;
-  for (let i = 0; i < queryCount; i++) write(out, i, -1, NONE, NONE);
+  clear(queryOut, queryCount, trainOut, trainCount);
   // In tiles that stay in the first-level cache, or memory bandwidth sets the pace.
   for (let first = 0; first < trainCount; first += TILE) {
     const last = min(first + TILE, trainCount);
     for (let i = 0; i < queryCount; i++) {
       const a = queries + <usize>i * bytes;
-      searchTile(a, load<i32>(queryNorms + (<usize>i << 2)), trains, trainNorms, first, last, bytes, out + <usize>i * 12);
-    }
-  }
-}
-
-/** Improves one query's entry with the train descriptors first..last - 1. */
-@inline
-function searchTile(
-  a: usize, queryNorm: i32, trains: usize, trainNorms: usize, first: i32, last: i32, bytes: usize, entry: usize,
-): void {
-  let best = load<i32>(entry);
-  let nearest = load<i32>(entry, 4);
-  let second = load<i32>(entry, 8);
-  for (let j = first; j < last; j += 4) {
-    const products = fourProducts(a, trains + <usize>j * bytes, bytes);
-    const norms = i32x4.add(i32x4.splat(queryNorm), v128.load(trainNorms + (<usize>j << 2)));
-    const distances = i32x4.sub(norms, i32x4.shl(products, 1));
-    // Few are nearer than the second nearest once some are known.
-    let lanes = i32x4.bitmask(i32x4.lt_s(distances, i32x4.splat(second)));
-    while (lanes) {
-      const lane = ctz(lanes);
-      lanes &= lanes - 1;
-      if (j + lane >= last) break;
-      const distance = lane < 2
-        ? lane ? i32x4.extract_lane(distances, 1) : i32x4.extract_lane(distances, 0)
-        : lane === 2 ? i32x4.extract_lane(distances, 2) : i32x4.extract_lane(distances, 3);
-      if (distance < nearest) {
-        second = nearest;
-        nearest = distance;
-        best = j + lane;
-      } else if (distance < second) {
-        second = distance;
+      const norm = load<i32>(queryNorms + (<usize>i << 2));
+      for (let j = first; j < last; j += 4) {
+        const products = fourProducts(a, trains + <usize>j * bytes, bytes);
+        const norms = i32x4.add(i32x4.splat(norm), v128.load(trainNorms + (<usize>j << 2)));
+        const distances = i32x4.sub(norms, i32x4.shl(products, 1));
+        note(queryOut, trainOut, i, j, i32x4.extract_lane(distances, 0));
+        if (j + 1 < last) note(queryOut, trainOut, i, j + 1, i32x4.extract_lane(distances, 1));
+        if (j + 2 < last) note(queryOut, trainOut, i, j + 2, i32x4.extract_lane(distances, 2));
+        if (j + 3 < last) note(queryOut, trainOut, i, j + 3, i32x4.extract_lane(distances, 3));
       }
     }
   }
-  store<i32>(entry, best);
-  store<i32>(entry, nearest, 4);
-  store<i32>(entry, second, 8);
 }
 
 /** Dot products of `a` with four consecutive descriptors from `b` on. */
@@ -110,14 +86,12 @@ function fourProducts(a: usize, b: usize, bytes: usize): v128 {
 
 /** Hamming distance of binary descriptors of `bytes` bytes, a multiple of 16 and at most 240. */
 export function nearestHamming(
-  queries: usize, queryCount: i32, trains: usize, trainCount: i32, bytes: i32, out: usize,
+  queries: usize, queryCount: i32, trains: usize, trainCount: i32, bytes: i32, queryOut: usize, trainOut: usize,
 ): void {
   const length = <usize>bytes;
+  clear(queryOut, queryCount, trainOut, trainCount);
   for (let i = 0; i < queryCount; i++) {
     const a = queries + <usize>i * length;
-    let best = -1;
-    let nearest = NONE;
-    let second = NONE;
     for (let j = 0; j < trainCount; j++) {
       const b = trains + <usize>j * length;
       let bits = i8x16.splat(0);
@@ -125,22 +99,42 @@ export function nearestHamming(
         bits = i8x16.add(bits, i8x16.popcnt(v128.xor(v128.load(a + k), v128.load(b + k))));
       }
       const distance = horizontalSum(i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(bits)));
-      if (distance < nearest) {
-        second = nearest;
-        nearest = distance;
-        best = j;
-      } else if (distance < second) {
-        second = distance;
-      }
+      note(queryOut, trainOut, i, j, distance);
     }
-    write(out, i, best, nearest, second);
   }
 }
 
+function clear(queryOut: usize, queryCount: i32, trainOut: usize, trainCount: i32): void {
+  for (let i = 0; i < queryCount; i++) {
+    const entry = queryOut + <usize>i * 12;
+    store<i32>(entry, -1);
+    store<i32>(entry, NONE, 4);
+    store<i32>(entry, NONE, 8);
+  }
+  for (let j = 0; j < trainCount; j++) {
+    const entry = trainOut + (<usize>j << 3);
+    store<i32>(entry, -1);
+    store<i32>(entry, NONE, 4);
+  }
+}
+
+/** Takes one distance into account. Pairs of one query, and of one train descriptor, must come by ascending index. */
 @inline
-function write(out: usize, query: i32, best: i32, nearest: i32, second: i32): void {
-  const o = out + <usize>query * 12;
-  store<i32>(o, best);
-  store<i32>(o, nearest, 4);
-  store<i32>(o, second, 8);
+function note(queryOut: usize, trainOut: usize, query: i32, train: i32, distance: i32): void {
+  const entry = queryOut + <usize>query * 12;
+  if (distance < load<i32>(entry, 8)) {
+    const nearest = load<i32>(entry, 4);
+    if (distance < nearest) {
+      store<i32>(entry, nearest, 8);
+      store<i32>(entry, distance, 4);
+      store<i32>(entry, train);
+    } else {
+      store<i32>(entry, distance, 8);
+    }
+  }
+  const reverse = trainOut + (<usize>train << 3);
+  if (distance < load<i32>(reverse, 4)) {
+    store<i32>(reverse, query);
+    store<i32>(reverse, distance, 4);
+  }
 }

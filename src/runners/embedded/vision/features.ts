@@ -6,8 +6,9 @@ export interface Keypoints {
 }
 
 /**
- * One descriptor per keypoint, one after another. Euclidean: 0..255 in int16, so that dot products stay exact integers.
- * Hamming: bytes, padded with zeros to a multiple of 16 per descriptor.
+ * One descriptor per keypoint, one after another. Euclidean: int16 whose squared distances stay below 2^30, so that they
+ * are exact integers; a multiple of 8 per descriptor (`unitDescriptors` makes them from floats). Hamming: bytes, padded
+ * with zeros to a multiple of 16 per descriptor.
  */
 export type Descriptors =
   | { metric: 'euclidean'; length: number; values: Int16Array }

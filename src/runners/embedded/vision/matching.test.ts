@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Descriptors, Features } from './features.js';
-import { Matcher } from './matching.js';
+import { Matcher, type Matches } from './matching.js';
 import { createRandom } from './random.js';
 
 describe('Matcher', () => {
@@ -8,23 +8,53 @@ describe('Matcher', () => {
     const matcher = await Matcher.create();
     const goal = randomFeatures(metric, 150, 1);
     const current = jitter(randomFeatures(metric, 150, 1), 20);
-    expect(matcher.match(goal, current)).toEqual(plainMatch(goal, current));
-    expect(matcher.match(goal, current).length).toBeGreaterThan(20);
+    expect(pairs(matcher.match(goal, current))).toEqual(plainMatch(goal, current));
+    expect(matcher.match(goal, current).count).toBeGreaterThan(20);
   });
 
-  it('keeps the nearest of several current keypoints with the same goal keypoint', async () => {
+  it('matches a goal keypoint with the nearest of several current keypoints only', async () => {
     const matcher = await Matcher.create();
     const goal = randomFeatures('euclidean', 5, 1);
-    const near = jitter(goal, 2);
-    const current = concatenate(jitter(goal, 6), near);
-    expect(matcher.match(goal, current)).toEqual([0, 1, 2, 3, 4].map((i) => ({ goal: i, current: 5 + i })));
+    const current = concatenate(jitter(goal, 6), jitter(goal, 2));
+    expect(pairs(matcher.match(goal, current))).toEqual([0, 1, 2, 3, 4].map((i) => [i, 5 + i]));
   });
 
-  it('has no match for identical descriptors, no keypoints or no second neighbour beyond doubt', async () => {
+  it('drops a match whose goal keypoint has a nearer current keypoint that itself fails the ratio test', async () => {
     const matcher = await Matcher.create();
-    const same = concatenate(randomFeatures('hamming', 1, 1), randomFeatures('hamming', 1, 1));
-    expect(matcher.match(same, same)).toEqual([]);
-    expect(matcher.match(same, randomFeatures('hamming', 0, 1))).toEqual([]);
+    const goal = euclidean([0, 0], [100, 0], [0, 200]);
+    // The first is between two goal keypoints and nearest to goal 0; the second would pass the ratio test with goal 0.
+    expect(pairs(matcher.match(goal, euclidean([45, 0], [-50, 0])))).toEqual([]);
+    expect(pairs(matcher.match(goal, euclidean([-50, 0])))).toEqual([[0, 0]]);
+  });
+
+  it.each(['euclidean', 'hamming'] as const)(
+    'has no match for twins, no keypoints or no second neighbour (%s)',
+    async (metric) => {
+      const matcher = await Matcher.create();
+      const one = randomFeatures(metric, 1, 1);
+      const twins = concatenate(one, one);
+      expect(matcher.match(twins, twins).count).toBe(0);
+      expect(matcher.match(twins, randomFeatures(metric, 0, 1)).count).toBe(0);
+      expect(matcher.match(randomFeatures(metric, 0, 1), twins).count).toBe(0);
+      expect(matcher.match(one, one).count).toBe(0);
+    },
+  );
+
+  it.each(['euclidean', 'hamming'] as const)('takes the first of current twins (%s)', async (metric) => {
+    const matcher = await Matcher.create();
+    const goal = randomFeatures(metric, 9, 1);
+    expect(pairs(matcher.match(goal, concatenate(goal, goal)))).toEqual(Array.from({ length: 9 }, (_, i) => [i, i]));
+  });
+
+  it('serves goals and frames of any number in turn', async () => {
+    const matcher = await Matcher.create();
+    for (const goalCount of [3, 200, 17, 2]) {
+      const goal = randomFeatures('euclidean', goalCount, 1);
+      for (const count of [1, 2, 5, 300, 4]) {
+        const current = jitter(randomFeatures('euclidean', count, 1), 20);
+        expect(pairs(matcher.match(goal, current))).toEqual(plainMatch(goal, current));
+      }
+    }
   });
 });
 
@@ -65,17 +95,30 @@ function concatenate(a: Features, b: Features): Features {
   };
 }
 
-function plainMatch(goal: Features, current: Features): { goal: number; current: number }[] {
-  const best = new Map<number, { current: number; distance: number }>();
-  for (let query = 0; query < current.count; query++) {
-    const distances = Array.from({ length: goal.count }, (_, train) => distance(current, query, goal, train));
-    const [nearest, second] = distances.map((value, train) => ({ value, train })).sort((a, b) => a.value - b.value);
-    if (nearest!.value >= 0.8 * second!.value) continue;
-    if (nearest!.value < (best.get(nearest!.train)?.distance ?? Infinity)) {
-      best.set(nearest!.train, { current: query, distance: nearest!.value });
-    }
-  }
-  return [...best].sort(([a], [b]) => a - b).map(([index, { current: query }]) => ({ goal: index, current: query }));
+function pairs({ count, goal, current }: Matches): [goal: number, current: number][] {
+  return Array.from({ length: count }, (_, i) => [goal[i]!, current[i]!]);
+}
+
+function plainMatch(goal: Features, current: Features): [goal: number, current: number][] {
+  const table = Array.from({ length: goal.count }, (_, train) =>
+    Array.from({ length: current.count }, (_, query) => distance(current, query, goal, train)),
+  );
+  return table.flatMap((ofTrain, train) => {
+    const query = ofTrain.indexOf(Math.min(...ofTrain));
+    const ofQuery = table.map((row) => row[query]!);
+    const [nearest, second] = [...ofQuery].sort((a, b) => a - b);
+    const mutual = ofQuery.indexOf(nearest!) === train;
+    return mutual && second !== undefined && nearest! < 0.8 * second ? [[train, query] as [number, number]] : [];
+  });
+}
+
+/** Features with these descriptors, filled with zeros. */
+function euclidean(...descriptors: number[][]): Features {
+  const length = 16;
+  const values = new Int16Array(descriptors.length * length);
+  descriptors.forEach((descriptor, i) => values.set(descriptor, i * length));
+  const count = descriptors.length;
+  return { count, points: new Float32Array(2 * count), descriptors: { metric: 'euclidean', length, values } };
 }
 
 function distance(a: Features, i: number, b: Features, j: number): number {

@@ -4,8 +4,11 @@ import { KernelArena, loadKernel, type KernelExports } from './kernel-module.js'
 /** A nearest neighbour counts only when the second nearest is this much farther (Lowe 2004, section 7.1). */
 const DISTANCE_RATIO = 0.8;
 const FIELDS_PER_QUERY = 3;
+const FIELDS_PER_TRAIN = 2;
 /** The kernel works on four train descriptors at a time and may read this many beyond the last. */
 const READ_AHEAD = 3;
+/** What the kernel writes where there is no neighbour. */
+const NO_DISTANCE = 2 ** 30;
 
 /** Exports of `kernels/match.as.ts`; all addresses in bytes. */
 interface MatchKernel extends KernelExports {
@@ -18,7 +21,8 @@ interface MatchKernel extends KernelExports {
     trainNorms: number,
     trainCount: number,
     length: number,
-    out: number,
+    queryOut: number,
+    trainOut: number,
   ): void;
   nearestHamming(
     queries: number,
@@ -26,19 +30,31 @@ interface MatchKernel extends KernelExports {
     trains: number,
     trainCount: number,
     bytes: number,
-    out: number,
+    queryOut: number,
+    trainOut: number,
   ): void;
 }
 
-/** Indices of a goal keypoint and of the current keypoint that shows the same spot. */
-export interface Match {
-  goal: number;
-  current: number;
+/** Pairs of keypoints that show the same spot; entry i of both arrays belongs to pair i. */
+export interface Matches {
+  count: number;
+  /** Indices of goal keypoints, ascending, none twice. */
+  goal: Int32Array;
+  /** Indices of current keypoints, none twice. */
+  current: Int32Array;
+}
+
+/** Descriptors in the kernel's memory. */
+interface Placed {
+  features: Features;
+  descriptors: number;
+  /** Euclidean descriptors only. */
+  norms: number;
 }
 
 /**
- * Exact two-nearest-neighbour matching with the ratio test; of several current keypoints with the same goal keypoint the
- * nearest stays.
+ * Exact nearest-neighbour matching: a pair counts when each is the other's nearest and the current keypoint's second
+ * nearest is clearly farther. Where there is no second nearest, nothing can be told, and nothing matches.
  */
 export class Matcher {
   /** @throws Error when the kernel is not built */
@@ -48,62 +64,100 @@ export class Matcher {
 
   private readonly arena: KernelArena;
   private readonly start: number;
+  /** Stays in the kernel's memory for as long as the same goal comes. */
+  private goal: Placed | null = null;
+  private afterGoal: number;
 
   private constructor(private readonly kernel: MatchKernel) {
     this.arena = new KernelArena(kernel);
     this.start = this.arena.mark();
+    this.afterGoal = this.start;
   }
 
-  /** @returns at most one match per goal keypoint, by ascending goal index */
-  match(goal: Features, current: Features): Match[] {
-    const neighbours = this.nearest(current, goal);
-    const metric = goal.descriptors.metric;
-    const bestOfGoal = new Map<number, { current: number; distance: number }>();
-    for (let query = 0; query < current.count; query++) {
-      const entry = query * FIELDS_PER_QUERY;
-      const index = neighbours[entry]!;
-      const distance = neighbours[entry + 1]!;
-      const second = neighbours[entry + 2]!;
-      if (index < 0 || !passesRatio(metric, distance, second)) continue;
-      const known = bestOfGoal.get(index);
-      if (known === undefined || distance < known.distance) bestOfGoal.set(index, { current: query, distance });
-    }
-    return [...bestOfGoal]
-      .map(([index, best]) => ({ goal: index, current: best.current }))
-      .sort((a, b) => a.goal - b.goal);
+  /**
+   * @param goal unchanged since it was last passed, as long as it is the same object
+   * @throws RunnerInputError when there is no memory for the descriptors
+   */
+  match(goal: Features, current: Features): Matches {
+    const trains = this.placedGoal(goal);
+    this.arena.rewind(this.afterGoal);
+    const queries = this.place(current);
+    const queryOut = this.arena.reserve(current.count * FIELDS_PER_QUERY * 4);
+    const trainOut = this.arena.reserve(goal.count * FIELDS_PER_TRAIN * 4);
+    this.search(queries, trains, queryOut, trainOut);
+    return mutualMatches(
+      goal.descriptors.metric,
+      this.arena.integers(queryOut, current.count * FIELDS_PER_QUERY),
+      this.arena.integers(trainOut, goal.count * FIELDS_PER_TRAIN),
+    );
   }
 
-  /** For each query: nearest train index, its distance (squared when Euclidean), distance of the second nearest. */
-  private nearest(queries: Features, trains: Features): Int32Array {
-    this.arena.rewind(this.start);
-    const { metric, length } = trains.descriptors;
-    const a = this.place(queries.descriptors);
-    const b = this.place(trains.descriptors);
-    const out = this.arena.reserve(queries.count * FIELDS_PER_QUERY * 4);
+  private search(queries: Placed, trains: Placed, queryOut: number, trainOut: number): void {
+    const { metric, length } = trains.features.descriptors;
+    const [queryCount, trainCount] = [queries.features.count, trains.features.count];
+    const { kernel } = this;
     if (metric === 'hamming') {
-      this.kernel.nearestHamming(a, queries.count, b, trains.count, length, out);
+      kernel.nearestHamming(
+        queries.descriptors,
+        queryCount,
+        trains.descriptors,
+        trainCount,
+        length,
+        queryOut,
+        trainOut,
+      );
     } else {
-      const aNorms = this.norms(a, queries.count, length);
-      const bNorms = this.norms(b, trains.count, length);
-      this.kernel.nearestEuclidean(a, aNorms, queries.count, b, bNorms, trains.count, length, out);
+      kernel.nearestEuclidean(
+        queries.descriptors,
+        queries.norms,
+        queryCount,
+        trains.descriptors,
+        trains.norms,
+        trainCount,
+        length,
+        queryOut,
+        trainOut,
+      );
     }
-    return this.arena.integers(out, queries.count * FIELDS_PER_QUERY);
   }
 
-  private place(descriptors: Descriptors): number {
-    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = descriptors.values;
-    const address = this.arena.reserve(byteLength + READ_AHEAD * descriptors.length * BYTES_PER_ELEMENT);
-    this.arena.bytes(address, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
-    return address;
+  private placedGoal(goal: Features): Placed {
+    if (this.goal?.features === goal) return this.goal;
+    this.goal = null;
+    this.arena.rewind(this.start);
+    const placed = this.place(goal);
+    this.afterGoal = this.arena.mark();
+    this.goal = placed;
+    return placed;
   }
 
-  private norms(descriptors: number, count: number, length: number): number {
-    const address = this.arena.reserve((count + READ_AHEAD) * 4);
-    this.kernel.squaredNorms(descriptors, count, length, address);
-    return address;
+  private place(features: Features): Placed {
+    const { metric, length, values } = features.descriptors;
+    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = values;
+    const descriptors = this.arena.reserve(byteLength + READ_AHEAD * length * BYTES_PER_ELEMENT);
+    this.arena.bytes(descriptors, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
+    if (metric === 'hamming') return { features, descriptors, norms: 0 };
+    const norms = this.arena.reserve((features.count + READ_AHEAD) * 4);
+    this.kernel.squaredNorms(descriptors, features.count, length, norms);
+    return { features, descriptors, norms };
   }
 }
 
-function passesRatio(metric: Descriptors['metric'], distance: number, second: number): boolean {
-  return metric === 'euclidean' ? distance < DISTANCE_RATIO ** 2 * second : distance < DISTANCE_RATIO * second;
+function mutualMatches(metric: Descriptors['metric'], ofQuery: Int32Array, ofTrain: Int32Array): Matches {
+  // Euclidean distances are squared.
+  const ratio = metric === 'euclidean' ? DISTANCE_RATIO ** 2 : DISTANCE_RATIO;
+  const trainCount = ofTrain.length / FIELDS_PER_TRAIN;
+  const goal = new Int32Array(trainCount);
+  const current = new Int32Array(trainCount);
+  let count = 0;
+  for (let train = 0; train < trainCount; train++) {
+    const query = ofTrain[train * FIELDS_PER_TRAIN]!;
+    if (query < 0 || ofQuery[query * FIELDS_PER_QUERY] !== train) continue;
+    const distance = ofQuery[query * FIELDS_PER_QUERY + 1]!;
+    const second = ofQuery[query * FIELDS_PER_QUERY + 2]!;
+    if (second === NO_DISTANCE || distance >= ratio * second) continue;
+    goal[count] = train;
+    current[count++] = query;
+  }
+  return { count, goal: goal.slice(0, count), current: current.slice(0, count) };
 }

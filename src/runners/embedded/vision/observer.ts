@@ -2,7 +2,7 @@ import { RunnerInputError } from '../../runner.errors.js';
 import type { Detector, FrameProblem } from '../../runner.port.js';
 import { agree, MINIMUM_POINTS } from './agreement.js';
 import type { FeatureDetector, Features, GrayImage, Keypoints } from './features.js';
-import { Matcher, type Match } from './matching.js';
+import { Matcher, type Matches } from './matching.js';
 import { NO_MATCHES, NO_PAIRS, type MatchedPairs, type Observation } from './observation.js';
 import { OpenCvDetector } from './opencv-detector.js';
 import { SiftDetector } from './sift.js';
@@ -71,21 +71,22 @@ function unusable(problem: FrameProblem, keypoints: number): Observation {
   return { keypoints, matches: NO_MATCHES, inliers: new Uint8Array(0), weighted: NO_PAIRS, problem };
 }
 
-function positions(goal: Keypoints, current: Keypoints, matches: Match[]): MatchedPairs {
-  const count = matches.length;
+function positions(goal: Keypoints, current: Keypoints, matches: Matches): MatchedPairs {
+  const { count } = matches;
   const pairs: MatchedPairs = {
     count,
-    goalIndex: new Int32Array(count),
+    goalIndex: matches.goal,
     goal: new Float64Array(2 * count),
     current: new Float64Array(2 * count),
   };
-  matches.forEach((match, i) => {
-    pairs.goalIndex[i] = match.goal;
-    pairs.goal[2 * i] = goal.points[2 * match.goal]!;
-    pairs.goal[2 * i + 1] = goal.points[2 * match.goal + 1]!;
-    pairs.current[2 * i] = current.points[2 * match.current]!;
-    pairs.current[2 * i + 1] = current.points[2 * match.current + 1]!;
-  });
+  for (let i = 0; i < count; i++) {
+    const from = 2 * matches.goal[i]!;
+    const to = 2 * matches.current[i]!;
+    pairs.goal[2 * i] = goal.points[from]!;
+    pairs.goal[2 * i + 1] = goal.points[from + 1]!;
+    pairs.current[2 * i] = current.points[to]!;
+    pairs.current[2 * i + 1] = current.points[to + 1]!;
+  }
   return pairs;
 }
 
