@@ -5,6 +5,7 @@ import type { FeatureDetector, Features, GrayImage, Keypoints } from './features
 import { Matcher, type Matches } from './matching.js';
 import { NO_MATCHES, NO_PAIRS, type MatchedPairs, type Observation } from './observation.js';
 import { OpenCvDetector } from './opencv-detector.js';
+import { OrbDetector } from './orb.js';
 import { SiftDetector } from './sift.js';
 import { workingImage } from './working-image.js';
 
@@ -64,7 +65,14 @@ export class Observer {
 }
 
 function createDetector(detector: Detector): Promise<FeatureDetector> {
-  return detector === 'SIFT' ? SiftDetector.create() : OpenCvDetector.create(detector);
+  switch (detector) {
+    case 'SIFT':
+      return SiftDetector.create();
+    case 'ORB':
+      return OrbDetector.create();
+    case 'AKAZE':
+      return OpenCvDetector.create(detector);
+  }
 }
 
 function unusable(problem: FrameProblem, keypoints: number): Observation {

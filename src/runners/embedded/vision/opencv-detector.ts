@@ -4,7 +4,6 @@ import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
 
 /** Descriptors are padded to this many bytes for the matching kernel. */
 const DESCRIPTOR_ALIGNMENT = 16;
-const ORB_SCALE_FACTOR = 1.2;
 
 /** The few OpenCV objects used here; the published types lack AKAZE and the fields of a keypoint. */
 interface Deletable {
@@ -17,7 +16,6 @@ interface Mat extends Deletable {
 }
 interface Keypoint {
   pt: { x: number; y: number };
-  octave: number;
   response: number;
 }
 interface KeypointVector extends Deletable {
@@ -30,29 +28,22 @@ interface Feature2D extends Deletable {
 interface OpenCv {
   Mat: { new (): Mat; new (rows: number, columns: number, type: number): Mat };
   KeyPointVector: new () => KeypointVector;
-  ORB: new () => Feature2D;
   AKAZE: new () => Feature2D;
   CV_8UC1: number;
   exceptionFromPtr(pointer: number): { msg: string };
 }
 
-/** Moves a keypoint from OpenCV's coordinates to those of the frame. */
-type PositionCorrection = (keypoint: Keypoint, width: number, height: number) => { x: number; y: number };
-
-/**
- * ORB and AKAZE of opencv.js with the default parameters of `ORB_create()` and `AKAZE_create()`.
- */
+/** AKAZE of opencv.js with the default parameters of `AKAZE_create()`. */
 export class OpenCvDetector implements FeatureDetector {
-  static async create(name: 'ORB' | 'AKAZE'): Promise<OpenCvDetector> {
+  static async create(name: 'AKAZE'): Promise<OpenCvDetector> {
     // The published types describe another selection of classes than the module has.
     const opencv = (await loadOpenCV()) as unknown as OpenCv;
-    return new OpenCvDetector(opencv, new opencv[name](), name === 'ORB' ? orbPosition : (keypoint) => keypoint.pt);
+    return new OpenCvDetector(opencv, new opencv[name]());
   }
 
   private constructor(
     private readonly opencv: OpenCv,
     private readonly detector: Feature2D,
-    private readonly position: PositionCorrection,
   ) {}
 
   detect(gray: Uint8Array, width: number, height: number): Features {
@@ -67,7 +58,7 @@ export class OpenCvDetector implements FeatureDetector {
       const keypoints = own(new this.opencv.KeyPointVector());
       const descriptors = own(new this.opencv.Mat());
       this.detector.detectAndCompute(image, own(new this.opencv.Mat()), keypoints, descriptors);
-      return this.read(keypoints, descriptors, width, height);
+      return this.read(keypoints, descriptors);
     } catch (error) {
       throw this.readable(error);
     } finally {
@@ -79,10 +70,10 @@ export class OpenCvDetector implements FeatureDetector {
     this.detector.delete();
   }
 
-  private read(vector: KeypointVector, descriptors: Mat, width: number, height: number): Features {
+  private read(vector: KeypointVector, descriptors: Mat): Features {
     const found = Array.from({ length: vector.size() }, (_, row) => {
       const keypoint = vector.get(row);
-      return { row, response: keypoint.response, ...this.position(keypoint, width, height) };
+      return { row, response: keypoint.response, x: keypoint.pt.x, y: keypoint.pt.y };
     });
     const kept = strongest(found, MAXIMUM_KEYPOINTS);
     const bytes = descriptors.cols;
@@ -99,21 +90,4 @@ export class OpenCvDetector implements FeatureDetector {
     if (typeof error !== 'number') return error;
     return new Error(`OpenCV failed on the frame: ${this.opencv.exceptionFromPtr(error).msg}`);
   }
-}
-
-/**
- * ORB multiplies a level's pixel index by the level's nominal scale, while the level was made with pixel centres aligned
- * and a rounded size. Uncorrected this moves keypoints by up to 1.3 pixels, differently on each level, which a change
- * of distance turns into a wrong velocity.
- */
-function orbPosition({ pt, octave }: Keypoint, width: number, height: number): { x: number; y: number } {
-  const scale = ORB_SCALE_FACTOR ** octave;
-  return {
-    x: alignCentre(pt.x / scale, width / Math.round(width / scale)),
-    y: alignCentre(pt.y / scale, height / Math.round(height / scale)),
-  };
-}
-
-function alignCentre(index: number, ratio: number): number {
-  return (index + 0.5) * ratio - 0.5;
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { readPortableGraymap } from '../../../../tests/support/portable-graymap.js';
 import { texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
 import { SiftDetector, type SiftKeypoint } from './sift.js';
 
@@ -52,12 +53,6 @@ describe('SiftDetector against OpenCV', () => {
     expect(sift.detectKeypoints(scene.gray, scene.width, scene.height)).toEqual(first);
   });
 });
-
-function readPortableGraymap(file: Buffer): GrayFrame {
-  const header = /^P5\n(\d+) (\d+)\n255\n/.exec(file.toString('latin1', 0, 32));
-  if (header === null) throw new Error('Not a binary PGM file');
-  return { gray: file.subarray(header[0].length), width: Number(header[1]), height: Number(header[2]) };
-}
 
 function angleDifference(a: number, b: number): number {
   const difference = Math.abs(a - b) % 360;
