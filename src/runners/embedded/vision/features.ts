@@ -12,7 +12,7 @@ export interface Keypoints {
  */
 export type Descriptors =
   | { metric: 'euclidean'; length: number; values: Int16Array }
-  | { metric: 'hamming'; length: number; values: Uint8Array };
+  | { metric: 'hamming'; length: 32 | 64; values: Uint8Array };
 
 export interface Features extends Keypoints {
   descriptors: Descriptors;

@@ -12,6 +12,14 @@ describe('Matcher', () => {
     expect(matcher.match(goal, current).count).toBeGreaterThan(20);
   });
 
+  it('compares binary descriptors of 32 bytes, too', async () => {
+    const matcher = await Matcher.create();
+    const goal = randomFeatures('hamming', 150, 1, 32);
+    const current = jitter(goal, 20);
+    expect(pairs(matcher.match(goal, current))).toEqual(plainMatch(goal, current));
+    expect(matcher.match(goal, current).count).toBeGreaterThan(100);
+  });
+
   it('matches a goal keypoint with the nearest of several current keypoints only', async () => {
     const matcher = await Matcher.create();
     const goal = randomFeatures('euclidean', 5, 1);
@@ -58,13 +66,18 @@ describe('Matcher', () => {
   });
 });
 
-function randomFeatures(metric: Descriptors['metric'], count: number, seed: number): Features {
+function randomFeatures(
+  metric: Descriptors['metric'],
+  count: number,
+  seed: number,
+  binaryLength: 32 | 64 = 64,
+): Features {
   const random = createRandom(seed);
   const bytes = (length: number): number[] => Array.from({ length: count * length }, () => Math.floor(random() * 256));
   const descriptors: Descriptors =
     metric === 'euclidean'
       ? { metric, length: 128, values: Int16Array.from(bytes(128)) }
-      : { metric, length: 64, values: Uint8Array.from(bytes(64)) };
+      : { metric, length: binaryLength, values: Uint8Array.from(bytes(binaryLength)) };
   return { count, points: new Float32Array(2 * count), descriptors };
 }
 

@@ -2,9 +2,6 @@ import { loadOpenCV } from '@opencvjs/node';
 import type { FeatureDetector, Features } from './features.js';
 import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
 
-/** Descriptors are padded to this many bytes for the matching kernel. */
-const DESCRIPTOR_ALIGNMENT = 16;
-
 /** The few OpenCV objects used here; the published types lack AKAZE and the fields of a keypoint. */
 interface Deletable {
   delete(): void;
@@ -77,7 +74,7 @@ export class OpenCvDetector implements FeatureDetector {
     });
     const kept = strongest(found, MAXIMUM_KEYPOINTS);
     const bytes = descriptors.cols;
-    const length = Math.ceil(bytes / DESCRIPTOR_ALIGNMENT) * DESCRIPTOR_ALIGNMENT;
+    const length = bytes <= 32 ? 32 : 64;
     const values = new Uint8Array(kept.length * length);
     const source = descriptors.data;
     kept.forEach(({ row }, i) => values.set(source.subarray(row * bytes, (row + 1) * bytes), i * length));
