@@ -6,6 +6,7 @@ import { DatasetRepository } from '../modules/dataset/dataset.repository.js';
 import { EventRepository } from '../modules/event/event.repository.js';
 import { LiveConnectionRepository } from '../modules/event/live-connection.repository.js';
 import { IdempotencyRepository } from '../modules/idempotency/idempotency.repository.js';
+import { CheckpointRepository } from '../modules/inference/checkpoint.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { JobViewQueries } from '../modules/inference/job-view.queries.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
@@ -23,6 +24,7 @@ export function createRepositories(scope: DatabaseScope) {
     accounts: new AccountRepository(scope),
     apiKeys: new ApiKeyRepository(scope),
     audit: new AuditRepository(scope),
+    checkpoints: new CheckpointRepository(scope),
     credits: new CreditRepository(scope),
     datasets: new DatasetRepository(scope),
     events: new EventRepository(scope),

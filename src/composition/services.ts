@@ -7,6 +7,7 @@ import { AuditService } from '../modules/audit/audit.service.js';
 import { CreditService } from '../modules/credit/credit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
+import { CheckpointExpiryService } from '../modules/inference/checkpoint-expiry.service.js';
 import { InferenceReadingService } from '../modules/inference/inference-reading.service.js';
 import { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
 import { InferenceExecutionService } from '../modules/inference/inference-execution.service.js';
@@ -140,6 +141,12 @@ export function createServices({ config, infrastructure, runner, resolve, logger
   const jobWaiter = new JobWaiter({ jobs: repositories.jobs, bus, shutdown });
   const inferenceResults = new InferenceResultService({ repositories, store, logger });
   const resultExpiry = new ResultExpiryService({ repositories, store, logger });
+  const checkpointExpiry = new CheckpointExpiryService({
+    uow,
+    store,
+    logger,
+    retentionSeconds: settings.CHECKPOINT_RETENTION,
+  });
   const quotes = new QuoteService({ repositories, inference, videos });
   const execution = new InferenceExecutionService({
     uow,
@@ -217,6 +224,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     inferenceResults,
     jobWaiter,
     resultExpiry,
+    checkpointExpiry,
     execution,
     quotes,
     recovery,

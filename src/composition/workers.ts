@@ -65,6 +65,11 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.resultExpiry.removeExpired(),
       },
       {
+        name: 'remove checkpoints of ended jobs',
+        everyMs: PURGE_EVERY_MS,
+        run: () => services.checkpointExpiry.removeExpired(),
+      },
+      {
         name: 'ring for webhooks with something to deliver',
         everyMs: config.settings.RECONCILE_INTERVAL * 1000,
         run: () => services.webhookDeliveries.ringFor(null),

@@ -87,6 +87,7 @@ const attemptSchema = z.object({
         'that does not count.',
     }),
   error: errorSchema.nullable(),
+  resumed_rows: z.int().meta({ description: 'Rows taken over from the attempts before; it went on behind them.' }),
   started_at: timeSchema,
   finished_at: timeSchema.nullable(),
 });
@@ -157,7 +158,8 @@ export const retryJobRoute = defineRoute({
   summary: 'Run a job once more, as a new job',
   description:
     'For a job that has ended, however it ended. The new one has the same videos, parameters, priority and timeout, no ' +
-    'start deadline, is paid like any other at the price of now, and names the old one in `retry_of`.',
+    'start deadline, is paid like any other at the price of now, and names the old one in `retry_of`. It goes on where a ' +
+    'failed or cancelled one stopped, as far as that is still kept; of several repetitions the first.',
   request: { params: idParams },
   success: {
     status: 202,
@@ -194,7 +196,7 @@ export const jobVelocityRoute = defineRoute({
   summary: 'Get velocities row by row, also while the job runs',
   description:
     'While the job runs, rows follow the runner by about a second; go on with `from` = `nextRow`. A new attempt (`attempt` ' +
-    'changes) starts over: go back to row 0.',
+    'changes) goes on behind the first `resumedRows` rows: go back there if you are further.',
   request: {
     params: idParams,
     query: z.strictObject({
@@ -209,6 +211,9 @@ export const jobVelocityRoute = defineRoute({
       schema: z.object({
         status: statusSchema,
         attempt: z.int(),
+        resumedRows: z
+          .int()
+          .meta({ description: 'Rows that this attempt took over from those before; 0: it began anew.' }),
         complete: z.boolean().meta({ description: 'True when these are rows of the result, which do not change.' }),
         total: z.int().meta({ description: 'Rows that the result has, or will have.' }),
         rows: z.array(

@@ -41,6 +41,13 @@ export class RunnerStorageError extends RunnerError {
   readonly fault = 'platform';
 }
 
+/** What was kept of the attempts before cannot be used to go on from: the job has to begin anew. */
+export class RunnerCheckpointError extends RunnerError {
+  readonly code = 'runner-checkpoint';
+  readonly retryable = true;
+  readonly fault = 'platform';
+}
+
 /** The input itself cannot be worked on (goal frame without keypoints, unreadable goal frame): no retry changes that. */
 export class RunnerInputError extends RunnerError {
   readonly code = 'runner-input';

@@ -48,6 +48,10 @@ export interface RunInput {
   parameters: RunParameters;
   /** Absolute path the runner writes the ZIP to; its folder exists, the file does not. */
   archivePath: string;
+  /** Frames per second of the current video; left out or null when nothing says. */
+  frameRate?: number | null | undefined;
+  /** What attempts before have finished; the run goes on behind it. Given only to a runner that has `checkpointKey`. */
+  resume?: RunResume | undefined;
 }
 
 export interface RunProgress {
@@ -87,6 +91,34 @@ export interface RunUsage {
   measuredEnergyWh: number | null;
 }
 
+/** The most that a runner may keep of itself in a checkpoint, bytes. */
+export const CHECKPOINT_STATE_BYTES = 1024 * 1024;
+
+/** Rows of the result that are finished for good, and all that is needed to go on behind them. */
+export interface RunCheckpoint {
+  /** Place of the first of these rows: where the checkpoint before ended. */
+  firstRow: number;
+  /** Finished since the checkpoint before, at least one; as in the result. */
+  velocity: number[][];
+  frames: FrameReport[];
+  /** What the runner has to remember of all frames so far, at most CHECKPOINT_STATE_BYTES; only it knows how to read it. */
+  state: Uint8Array;
+  /** Consumed so far, by the attempts before as well. */
+  usage: RunUsage;
+  /** A file with the pictures of these rows, which is the receiver's to keep and to remove; null when there are none. */
+  picturesPath: string | null;
+}
+
+/** All checkpoints of a job, put together. */
+export interface RunResume {
+  velocity: number[][];
+  frames: FrameReport[];
+  state: Uint8Array;
+  usage: RunUsage;
+  /** The files of pictures, in the order of the checkpoints. They are the caller's. */
+  picturesPaths: string[];
+}
+
 export interface RunResult {
   /** One row per processed frame: [vx, vy, vz, wx, wy, wz] in m/s and rad/s, camera frame (x right, y down, z forward). */
   velocity: number[][];
@@ -109,6 +141,8 @@ export interface RunContext {
    * engine gives nothing away before its end does not call it.
    */
   onRows?(rows: readonly number[][]): void;
+  /** Told now and then, in order and without gaps, of what need not be done again when this run does not end well. */
+  onCheckpoint?(checkpoint: RunCheckpoint): void;
 }
 
 export const RUNNER_STATES = ['STARTING', 'READY', 'BUSY', 'UNHEALTHY', 'CLOSED'] as const;
@@ -134,6 +168,12 @@ export interface Runner {
   readonly specVersion: 1;
   describe(): RunnerDescription;
   health(signal?: AbortSignal): Promise<RunnerHealth>;
+  /**
+   * What the numbers of a run depend on besides its input (version, decoder, weights). A run may go on from a checkpoint
+   * that was made under the same key; then its result is, but for the usage, that of a run from the start. A runner
+   * without this method neither makes checkpoints nor goes on from them.
+   */
+  checkpointKey?(parameters: RunParameters): string;
   /**
    * @throws RunnerError, whose class says whether a retry can help and whose fault it is. After a rejection nothing
    * is left at `input.archivePath`.

@@ -37,12 +37,12 @@ describe('velocities while a job runs', () => {
     const job = await buildJob(app, { parameters: FRAMES });
     const sdk = sdkOf(app, job.user);
     expect(await sdk.getJobVelocity(job.id)).toEqual({
-      ...{ status: 'PENDING', attempt: 0, complete: false, total: TOTAL },
+      ...{ status: 'PENDING', attempt: 0, resumedRows: 0, complete: false, total: TOTAL },
       ...{ rows: [], nextRow: 0 },
     });
     await start({ parts: ['worker'], beside: app, runner });
     await until(async () => (await sdk.getJobVelocity(job.id)).rows.length === 6, { what: 'six rows' });
-    const running = { status: 'RUNNING', attempt: 1, complete: false, total: TOTAL };
+    const running = { status: 'RUNNING', attempt: 1, resumedRows: 0, complete: false, total: TOTAL };
     expect(await sdk.getJobVelocity(job.id)).toEqual({ ...running, rows: rowsOf(0, 6), nextRow: 6 });
     expect(await sdk.getJobVelocity(job.id, { from: 4 })).toMatchObject({ rows: rowsOf(4, 6), nextRow: 6 });
     expect(await sdk.getJobVelocity(job.id, { from: 1, limit: 2 })).toMatchObject({ rows: rowsOf(1, 3), nextRow: 3 });
@@ -73,7 +73,7 @@ describe('velocities while a job runs', () => {
     const sdk = sdkOf(app, job.user);
     await until(async () => (await sdk.getJobVelocity(job.id)).rows.length > 0, { what: 'the first rows' });
     expect(await jobEnd(app, job)).toMatchObject({ status: 'COMPLETED' });
-    const completed = { status: 'COMPLETED', attempt: 1, complete: true, total: TOTAL };
+    const completed = { status: 'COMPLETED', attempt: 1, resumedRows: 0, complete: true, total: TOTAL };
     expect(await sdk.getJobVelocity(job.id)).toEqual({ ...completed, rows: rowsOf(0, TOTAL), nextRow: null });
     const page = { ...completed, rows: rowsOf(3, 7), nextRow: 7 };
     expect(await sdk.getJobVelocity(job.id, { from: 3, limit: 4 })).toEqual(page);

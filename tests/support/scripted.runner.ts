@@ -1,11 +1,16 @@
 import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { ZipFile } from 'yazl';
 
-import { RunnerCancelledError, RunnerCrashedError, RunnerUnavailableError } from '../../src/runners/runner.errors.js';
+import {
+  RunnerCancelledError,
+  RunnerCheckpointError,
+  RunnerCrashedError,
+  RunnerUnavailableError,
+} from '../../src/runners/runner.errors.js';
 import {
   DETECTORS,
   type RunContext,
@@ -14,6 +19,7 @@ import {
   type RunnerDescription,
   type RunnerHealth,
   type RunResult,
+  type RunResume,
 } from '../../src/runners/runner.port.js';
 
 /** What a scripted runner does with one job. */
@@ -24,6 +30,8 @@ export interface Script {
   failure?: { afterFrames: number; error: Error };
   /** Says nothing more after so many frames, until it is cancelled. */
   hangAfterFrames?: number;
+  /** Makes a checkpoint behind every so many frames, each with a file of pictures; default: none. */
+  checkpointEvery?: number;
   /** Velocity of a frame; default a small value that depends on the frame. */
   velocity?: (frame: number) => number[];
 }
@@ -32,6 +40,8 @@ export interface ScriptedRunnerOptions {
   /** The script of every job, or a choice by input (attempt number, parameters, …). */
   behaviour: Script | ((input: RunInput) => Script);
   slots?: number;
+  /** What its numbers depend on; default 'script'. */
+  checkpointKey?: string;
 }
 
 export interface ScriptedRunner extends Runner {
@@ -42,7 +52,11 @@ export interface ScriptedRunner extends Runner {
 }
 
 /** A runner for tests of everything around runners: keeps the port's promises, computes nothing. */
-export function createScriptedRunner({ behaviour, slots = 4 }: ScriptedRunnerOptions): ScriptedRunner {
+export function createScriptedRunner({
+  behaviour,
+  slots = 4,
+  checkpointKey = 'script',
+}: ScriptedRunnerOptions): ScriptedRunner {
   const begun: RunInput[] = [];
   const running = new Set<AbortController>();
   let isClosed = false;
@@ -55,6 +69,7 @@ export function createScriptedRunner({ behaviour, slots = 4 }: ScriptedRunnerOpt
     specVersion: 1,
     begun,
     describe: () => description(slots),
+    checkpointKey: () => checkpointKey,
     health: () => Promise.resolve(health(isClosed, running.size, slots)),
     async run(input, context) {
       if (isClosed) throw new RunnerUnavailableError('The runner is closed.');
@@ -109,52 +124,76 @@ async function play(
   script: Script,
   input: RunInput,
   signal: AbortSignal,
-  { onProgress, onRows }: RunContext,
+  { onProgress, onRows, onCheckpoint }: RunContext,
 ): Promise<RunResult> {
   const { startFrame, endFrame, frameStep, goalFrameId } = input.parameters;
-  const { msPerFrame = 0, failure, hangAfterFrames, velocity = smallVelocity } = script;
+  const { msPerFrame = 0, failure, hangAfterFrames, velocity = smallVelocity, checkpointEvery = Infinity } = script;
   const startedAt = performance.now();
-  const frames: number[] = [];
-  for (let frame = startFrame; frame <= endFrame; frame += frameStep) frames.push(frame);
-  for (let processed = 0; processed < frames.length; processed++) {
-    onProgress({ processed, total: frames.length });
+  const total = Math.floor((endFrame - startFrame) / frameStep) + 1;
+  const rows = [...(input.resume?.velocity ?? [])];
+  const frames = [...(input.resume?.frames ?? [])];
+  const pictures = await picturesIn(input.resume);
+  let kept = rows.length;
+  const usage = () => ({
+    wallSeconds: (performance.now() - startedAt) / 1000 + (input.resume?.usage.wallSeconds ?? 0),
+    cpuSeconds: 0,
+    // One for each attempt that made checkpoints.
+    gpuSeconds: (input.resume?.usage.gpuSeconds ?? 0) + (checkpointEvery === Infinity ? 0 : 1),
+    measuredEnergyWh: null,
+  });
+  for (let processed = rows.length; processed < total; processed++) {
+    const frame = startFrame + processed * frameStep;
+    onProgress({ processed, total });
     if (failure?.afterFrames === processed) throw failure.error;
     if (hangAfterFrames === processed) await untilAborted(signal);
     await delay(msPerFrame, undefined, { signal });
-    onRows?.([velocity(frames[processed])]);
+    rows.push(velocity(frame));
+    frames.push({ frame, keypoints: 100, matches: 80, inliers: 60, featureErrorPx: 1, problem: null });
+    pictures.push(`picture of frame ${frame}`);
+    onRows?.(rows.slice(-1));
+    if (onCheckpoint === undefined || rows.length % checkpointEvery !== 0) continue;
+    const picturesPath = `${input.archivePath}.pictures-${kept}`;
+    await writeFile(picturesPath, JSON.stringify(pictures.slice(kept)));
+    const state = Buffer.from(`state behind ${rows.length} rows`);
+    const made = { velocity: rows.slice(kept), frames: frames.slice(kept), state, usage: usage() };
+    onCheckpoint({ firstRow: kept, ...made, picturesPath });
+    kept = rows.length;
   }
   const result: RunResult = {
-    velocity: frames.map(velocity),
-    frames: frames.map((frame) => ({
-      frame,
-      keypoints: 100,
-      matches: 80,
-      inliers: 60,
-      featureErrorPx: 1,
-      problem: null,
-    })),
+    velocity: rows,
+    frames,
     goal: { frame: goalFrameId, keypoints: 100 },
     device: 'cpu',
-    usage: {
-      wallSeconds: (performance.now() - startedAt) / 1000,
-      cpuSeconds: 0,
-      gpuSeconds: 0,
-      measuredEnergyWh: null,
-    },
-    message: `${frames.length} frames by script.`,
+    usage: usage(),
+    message: `${total} frames by script.`,
     warnings: [],
   };
-  await writeArchive(input.archivePath, result, signal);
-  onProgress({ processed: frames.length, total: frames.length });
+  await writeArchive(input.archivePath, { ...result, pictures }, signal);
+  onProgress({ processed: total, total });
   return result;
 }
 
-async function writeArchive(path: string, result: RunResult, signal: AbortSignal): Promise<void> {
+/** Pictures of the attempts before. @throws RunnerCheckpointError when the state is not what a script leaves */
+async function picturesIn(resume: RunResume | undefined): Promise<string[]> {
+  if (resume === undefined) return [];
+  const state = Buffer.from(resume.state).toString();
+  if (state !== `state behind ${resume.velocity.length} rows`)
+    throw new RunnerCheckpointError(`Nobody knows "${state}".`);
+  const pictures: string[] = [];
+  for (const file of resume.picturesPaths) pictures.push(...(JSON.parse(await readFile(file, 'utf8')) as string[]));
+  return pictures;
+}
+
+async function writeArchive(
+  path: string,
+  content: RunResult & { pictures: string[] },
+  signal: AbortSignal,
+): Promise<void> {
   const zip = new ZipFile();
-  const rows = result.velocity.map((row, k) => `${result.frames[k].frame},${row.join(',')},60,\n`);
+  const rows = content.velocity.map((row, k) => `${content.frames[k].frame},${row.join(',')},60,\n`);
   const csv = ['frame,vx,vy,vz,wx,wy,wz,inliers,problem\n', ...rows].join('');
   zip.addBuffer(Buffer.from(csv), 'velocity.csv');
-  zip.addBuffer(Buffer.from(JSON.stringify(result)), 'result.json');
+  zip.addBuffer(Buffer.from(JSON.stringify(content)), 'result.json');
   zip.end();
   await pipeline(zip.outputStream, createWriteStream(path), { signal });
 }

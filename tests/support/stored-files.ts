@@ -3,13 +3,14 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { App } from './app.js';
 
-/** Paths below `objects/videos`, `objects/results` and `staging` of the app's data folder. */
+/** Names below `objects/videos`, `objects/results`, `objects/checkpoints` and `staging` of the app's data folder. */
 export async function storedFiles({
   config,
-}: App): Promise<{ videos: string[]; results: string[]; staging: string[] }> {
+}: App): Promise<Record<'videos' | 'results' | 'checkpoints' | 'staging', string[]>> {
   return {
     videos: await filesBelow(path.join(config.dataDir, 'objects', 'videos')),
     results: await filesBelow(path.join(config.dataDir, 'objects', 'results')),
+    checkpoints: await filesBelow(path.join(config.dataDir, 'objects', 'checkpoints')),
     staging: await filesBelow(path.join(config.dataDir, 'staging')),
   };
 }

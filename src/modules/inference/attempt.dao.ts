@@ -20,6 +20,11 @@ export class AttemptDao extends BaseDao<AttemptModel> {
     );
   }
 
+  /** @param rows that the attempt takes over from those before */
+  async setResumedRows(claimToken: string, rows: number): Promise<void> {
+    await this.model.update({ resumedRows: rows }, { where: { claimToken }, ...this.inScope });
+  }
+
   /** Attempts that ended by a failure or a silence of the platform; given-back ones do not count. */
   async countSpent(jobId: string): Promise<number> {
     const [row] = await this.rows<{ count: string }>(

@@ -19,6 +19,8 @@ export interface AttemptModel extends Model<InferAttributes<AttemptModel>, Infer
   errorMessage: CreationOptional<string | null>;
   startedAt: CreationOptional<Date>;
   finishedAt: CreationOptional<Date | null>;
+  /** Taken over from the attempts before. */
+  resumedRows: CreationOptional<number>;
 }
 
 export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptModel> {
@@ -34,6 +36,7 @@ export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptMod
       errorMessage: { type: DataTypes.TEXT },
       startedAt: { type: DataTypes.DATE },
       finishedAt: { type: DataTypes.DATE },
+      resumedRows: { type: DataTypes.INTEGER },
     },
     { tableName: 'inference_attempts' },
   );

@@ -4,13 +4,17 @@ import { repeatWhileUnavailable } from '../../platform/database/while-unavailabl
 import type { EventBus } from '../../platform/events/event-bus.port.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
-import { RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
-import type { Runner, RunResult } from '../../runners/runner.port.js';
+import { ObjectMissingError } from '../../platform/storage/object-store.port.js';
+import { RunnerCheckpointError, RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
+import type { Runner, RunResult, RunResume } from '../../runners/runner.port.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { archiveKey, type Archive } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
 import type { VideoRepository } from '../video/video.repository.js';
+import { CheckpointLog } from './checkpoint-log.js';
+import type { Start } from './checkpoint.domain.js';
+import type { CheckpointRepository } from './checkpoint.repository.js';
 import { ClaimKeeper } from './claim-keeper.js';
 import { backoffMs, footprintOf, type Claim, type Footprint, type Job } from './inference.domain.js';
 import { CancelBell } from './cancel-bell.js';
@@ -18,10 +22,12 @@ import { abortIfCancelled, endForGood, repeatLater } from './inference.endings.j
 import { statusEvent } from './inference.events.js';
 import type { AttemptEnding, InferenceRepository, JobFailure } from './inference.repository.js';
 import { settleCompleted } from './inference.settlement.js';
+import { JobFiles } from './job-files.js';
 import { PartialRowsLog } from './partial-rows-log.js';
 import { ProgressLog } from './progress-log.js';
 
 interface Repositories {
+  checkpoints: CheckpointRepository;
   credits: CreditRepository;
   events: EventRepository;
   jobs: InferenceRepository;
@@ -51,6 +57,22 @@ interface Deps {
 /** How long a result waits for a database that is away, before its work is given up. */
 const KEEP_RESULT_MS = 3_600_000;
 
+/** Told in the log, and to the owner with the result. */
+const BEGUN_ANEW =
+  'What an earlier attempt had done was made by another version of the engine: the job was begun anew.';
+
+interface BegunAttempt {
+  claim: Claim;
+  start: Start;
+}
+
+/** What listens to a run. */
+interface Logs {
+  keeper: ClaimKeeper;
+  partialRows: PartialRowsLog;
+  checkpoints: CheckpointLog | null;
+}
+
 /** The life of one attempt: claim, run, and exactly one ending, guarded by the claim. */
 export class InferenceExecutionService {
   constructor(private readonly deps: Deps) {}
@@ -62,36 +84,46 @@ export class InferenceExecutionService {
   async execute(id: string, shutdown: AbortSignal): Promise<void> {
     const cancelBell = new CancelBell(this.deps.bus, id);
     try {
-      const claim = await this.claim(id);
-      if (claim !== null) await this.work(claim, cancelBell, shutdown);
+      const begun = await this.begin(id);
+      if (begun !== null) await this.work(begun, cancelBell, shutdown);
     } finally {
       cancelBell.close();
     }
   }
 
-  private async work(claim: Claim, cancelBell: CancelBell, shutdown: AbortSignal): Promise<void> {
-    const { id } = claim.job;
-    const logger = this.deps.logger.child({ jobId: id, attempt: claim.job.attempt });
-    logger.info('Job started');
+  private async work({ claim, start }: BegunAttempt, cancelBell: CancelBell, shutdown: AbortSignal): Promise<void> {
+    const { job } = claim;
+    const logger = this.deps.logger.child({ jobId: job.id, attempt: job.attempt });
+    logger.info('Job started', { resumedRows: start.resumedRows });
+    if (start.isAnew) logger.warn(BEGUN_ANEW);
+    await this.removeFiles(start.orphanedKeys, logger);
     const scratch = await this.deps.store.scratch('.zip');
     const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
-    const partialRows = new PartialRowsLog(claim, { jobs: this.deps.repositories.jobs, logger });
+    const partialRows = new PartialRowsLog(claim, { jobs: this.deps.repositories.jobs, logger }, start.resumedRows);
+    const checkpoints = this.checkpointLog(claim, logger);
     const keeper = new ClaimKeeper({
       leaseSeconds: this.deps.leaseSeconds,
-      timeoutSeconds: Math.min(this.deps.timeoutSeconds, claim.job.timeoutSeconds ?? Infinity),
+      timeoutSeconds: Math.min(this.deps.timeoutSeconds, job.timeoutSeconds ?? Infinity),
       logger,
       shutdown,
       renew: (progress) => this.deps.repositories.jobs.renew(claim, this.deps.leaseSeconds, progress),
-      renewed: () => partialRows.tell(),
+      renewed: () => {
+        partialRows.tell();
+        checkpoints?.tell();
+      },
       logProgress: (progress) => progressLog.tell(progress),
     });
     cancelBell.onRing(() => keeper.check());
     try {
-      const result = await this.run(claim, scratch, keeper, partialRows);
+      const run = await this.run({ claim, start }, scratch, { keeper, partialRows, checkpoints });
+      const result = start.isAnew ? { ...run, warnings: [...run.warnings, BEGUN_ANEW] } : run;
+      await checkpoints?.close();
       // The claim is kept until the result is written: the database may be away just now.
       await this.complete(claim, result, scratch, { logger, shutdown });
       await keeper.close();
     } catch (error) {
+      // What is written behind the end of the attempt is refused.
+      await checkpoints?.flush();
       await keeper.close();
       await this.endWithoutResult(claim, keeper, error, logger);
     } finally {
@@ -99,50 +131,73 @@ export class InferenceExecutionService {
     }
   }
 
-  private claim(id: string): Promise<Claim | null> {
+  /** Claims the job, and decides with that whether it goes on where the attempt before stopped. */
+  private begin(id: string): Promise<BegunAttempt | null> {
+    const { runner, worker, leaseSeconds } = this.deps;
     return this.deps.uow.run(async ({ repositories }) => {
-      const claim = await repositories.jobs.claim(id, this.deps.worker, this.deps.leaseSeconds);
-      if (claim !== null) await repositories.events.append(claim.job.userId, [statusEvent(claim.job)]);
-      return claim;
+      const claim = await repositories.jobs.claim(id, worker, leaseSeconds);
+      if (claim === null) return null;
+      const start = await repositories.checkpoints.takeUp(claim, runner.checkpointKey?.(claim.job.parameters) ?? null);
+      await repositories.events.append(claim.job.userId, [statusEvent(claim.job)]);
+      return { claim, start };
     });
   }
 
+  /** @returns null for a runner that makes no checkpoints */
+  private checkpointLog(claim: Claim, logger: Logger): CheckpointLog | null {
+    const { uow, store, runner } = this.deps;
+    const runnerKey = runner.checkpointKey?.(claim.job.parameters);
+    return runnerKey === undefined ? null : new CheckpointLog(claim, { uow, store, logger, runnerKey });
+  }
+
   private async run(
-    { job }: Claim,
+    { claim: { job }, start }: BegunAttempt,
     scratch: ScratchFile,
-    keeper: ClaimKeeper,
-    partialRows: PartialRowsLog,
+    { keeper, partialRows, checkpoints }: Logs,
   ): Promise<RunResult> {
     const { store, runner, repositories } = this.deps;
     const [goal, current] = await Promise.all([
       repositories.videos.get(job.goalVideoId),
       repositories.videos.get(job.currentVideoId),
     ]);
-    const goalFile = await store.localFile(goal.storageKey, keeper.signal);
+    const files = new JobFiles(store, keeper.signal);
     try {
-      const currentFile = await store.localFile(current.storageKey, keeper.signal);
-      try {
-        return await runner.run(
-          {
-            jobId: job.id,
-            attempt: job.attempt,
-            goalVideoPath: goalFile.path,
-            currentVideoPath: currentFile.path,
-            parameters: job.parameters,
-            archivePath: scratch.path,
-          },
-          {
-            signal: keeper.signal,
-            onProgress: (progress) => keeper.report(progress),
-            onRows: (rows) => partialRows.add(rows),
-          },
-        );
-      } finally {
-        await currentFile.release();
-      }
+      return await runner.run(
+        {
+          jobId: job.id,
+          attempt: job.attempt,
+          goalVideoPath: await files.path(goal.storageKey),
+          currentVideoPath: await files.path(current.storageKey),
+          frameRate: current.frameRate,
+          parameters: job.parameters,
+          archivePath: scratch.path,
+          resume: start.resumedRows === 0 ? undefined : await this.resume(job.id, files),
+        },
+        {
+          signal: keeper.signal,
+          onProgress: (progress) => keeper.report(progress),
+          onRows: (rows) => partialRows.add(rows),
+          ...(checkpoints === null ? {} : { onCheckpoint: (checkpoint) => checkpoints.add(checkpoint) }),
+        },
+      );
     } finally {
-      await goalFile.release();
+      await files.release();
     }
+  }
+
+  /** @throws RunnerCheckpointError when a part of it is missing */
+  private async resume(jobId: string, files: JobFiles): Promise<RunResume> {
+    const progression = await this.deps.repositories.checkpoints.ofJob(jobId);
+    if (progression === null) throw new RunnerCheckpointError('The checkpoint of the job is gone.');
+    const { picturesKeys, ...resume } = progression;
+    const picturesPaths: string[] = [];
+    try {
+      for (const key of picturesKeys) picturesPaths.push(await files.path(key));
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError)) throw error;
+      throw new RunnerCheckpointError('Pictures of the attempts before are gone.', { cause: error });
+    }
+    return { ...resume, picturesPaths };
   }
 
   private async complete(
@@ -163,7 +218,7 @@ export class InferenceExecutionService {
     await staged.commit(archive.key);
     let isOurs: boolean;
     try {
-      isOurs = await repeatWhileUnavailable(() => this.writeResult(claim, payload, archive, footprint), {
+      isOurs = await repeatWhileUnavailable(() => this.writeResult(claim, payload, archive, footprint, logger), {
         signal: shutdown,
         forMs: KEEP_RESULT_MS,
         onFailure: (error) => logger.warn('The result cannot be written now; trying again', { error }),
@@ -187,17 +242,29 @@ export class InferenceExecutionService {
     payload: InferenceResult,
     archive: Archive,
     footprint: Footprint,
+    logger: Logger,
   ): Promise<boolean> {
-    const job = await this.deps.uow.run(async ({ repositories }) => {
+    const orphanedKeys = await this.deps.uow.run(async ({ repositories }) => {
       const completed = await repositories.jobs.completeIfClaimed(claim, payload.velocity.length, footprint);
       if (completed === null) return null;
       const keptSeconds = this.deps.resultRetentionSeconds;
       await repositories.results.add({ jobId: completed.id, payload, archive, keptSeconds });
       await settleCompleted(repositories.credits, completed);
       await repositories.events.append(completed.userId, [statusEvent(completed, payload)]);
-      return completed;
+      return repositories.checkpoints.remove(completed.id);
     });
-    return job !== null || this.isStored(claim, archive);
+    if (orphanedKeys === null) return this.isStored(claim, archive);
+    await this.removeFiles(orphanedKeys, logger);
+    return true;
+  }
+
+  /** Nothing refers to them any more: what stays behind the sweeper takes away. */
+  private async removeFiles(keys: readonly string[], logger: Logger): Promise<void> {
+    try {
+      for (const key of keys) await this.deps.store.delete(key);
+    } catch (error) {
+      logger.warn('Files of checkpoints stay behind for the sweeper', { error });
+    }
   }
 
   private async isStored(claim: Claim, archive: Archive): Promise<boolean> {
@@ -254,6 +321,10 @@ export class InferenceExecutionService {
       logger.info('Job aborted at the wish of its owner');
       return;
     }
+    if (reason === undefined && error instanceof RunnerCheckpointError) {
+      await this.beginAnew(claim, error, logger);
+      return;
+    }
     const { timeoutSeconds } = claim.job;
     if (reason === 'timeout' && timeoutSeconds !== null && timeoutSeconds <= this.deps.timeoutSeconds) {
       const job = await this.abortLate(claim, timeoutSeconds);
@@ -270,6 +341,17 @@ export class InferenceExecutionService {
   private release(claim: Claim): Promise<Job | null> {
     const failure = { code: 'worker-shutdown', message: 'The worker shut down; the job goes on with another.' };
     return this.deps.uow.run((scope) => repeatLater(scope, ending(claim, 'RELEASED', failure), 0));
+  }
+
+  /** Nobody can go on from what is kept of this job: the next attempt begins without it. This one does not count. */
+  private async beginAnew(claim: Claim, error: RunnerCheckpointError, logger: Logger): Promise<void> {
+    const end = ending(claim, 'RELEASED', { code: error.code, message: error.message });
+    const orphanedKeys = await this.deps.uow.run(async (scope) => {
+      const job = await repeatLater(scope, end, 0);
+      return job?.status === 'PENDING' ? scope.repositories.checkpoints.remove(claim.job.id) : [];
+    });
+    logger.warn('What earlier attempts had done cannot be used; the job begins anew', { error });
+    await this.removeFiles(orphanedKeys, logger);
   }
 
   private abort(claim: Claim): Promise<Job | null> {

@@ -42,10 +42,10 @@ export class InferenceResultService {
   async velocity(userId: string, id: string, page: { from: number; limit: number }): Promise<VelocityRows> {
     const found = await this.deps.repositories.jobViews.velocityOfOwned(userId, id, page);
     if (found === null) throw notFound('job');
-    const { job, partial, stored } = found;
+    const { job, partial, resumedRows, stored } = found;
     const total = processedFrames(job.parameters);
-    if (!isFinal(job.status)) return { job, complete: false, total, velocity: partial };
-    if (stored !== null) return { job, complete: true, total: stored.total, velocity: stored.velocity };
+    if (!isFinal(job.status)) return { job, complete: false, resumedRows, total, velocity: partial };
+    if (stored !== null) return { job, complete: true, resumedRows, total: stored.total, velocity: stored.velocity };
     // Says which of the reasons there are it is.
     await this.get(userId, id);
     throw new Error(`The result of job ${id} is there and has no velocities`);

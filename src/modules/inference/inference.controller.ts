@@ -87,8 +87,8 @@ export class InferenceController {
   };
 
   readonly velocity: RouteHandler<typeof jobVelocityRoute> = async ({ params, query }, { principal }) => {
-    const { job, complete, total, velocity } = await this.deps.results.velocity(principal.userId, params.id, query);
-    return { body: presentVelocity(job, { complete, total, velocity, from: query.from }) };
+    const { job, ...rows } = await this.deps.results.velocity(principal.userId, params.id, query);
+    return { body: presentVelocity(job, { ...rows, from: query.from }) };
   };
 
   readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => {

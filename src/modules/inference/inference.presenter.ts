@@ -38,8 +38,9 @@ export function presentJob(view: JobView) {
     current_video: view.currentVideo,
     parameters: inOrder(parametersSchema.shape, job.parameters),
     settlement: view.settlement,
-    attempts: view.attempts.map(({ startedAt, finishedAt, ...attempt }) => ({
+    attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, ...attempt }) => ({
       ...attempt,
+      resumed_rows: resumedRows,
       started_at: startedAt.toISOString(),
       finished_at: isoTime(finishedAt),
     })),
@@ -78,13 +79,14 @@ export const presentSubmission = (jobs: Job[]) => ({
 
 export function presentVelocity(
   { status, attempt, parameters }: Job,
-  { complete, total, velocity, from }: Omit<VelocityRows, 'job'> & { from: number },
+  { complete, resumedRows, total, velocity, from }: Omit<VelocityRows, 'job'> & { from: number },
 ) {
   const { startFrame, frameStep } = parameters;
   const next = from + velocity.length;
   return {
     status,
     attempt,
+    resumedRows,
     complete,
     total,
     rows: velocity.map((row, index) => ({ frame: startFrame + (from + index) * frameStep, velocity: row })),

@@ -26,9 +26,11 @@ import {
 } from './inference.domain.js';
 import { settleEnd } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
+import type { CheckpointRepository } from './checkpoint.repository.js';
 import type { InferenceRepository, NewJob } from './inference.repository.js';
 
 interface Repositories {
+  checkpoints: CheckpointRepository;
   credits: CreditRepository;
   datasets: DatasetRepository;
   events: EventRepository;
@@ -105,7 +107,7 @@ export class InferenceService {
   }
 
   /**
-   * Creates a job like one that has ended; paid like any other.
+   * Creates a job like one that has ended; paid like any other. It goes on where that one stopped, as far as that is kept.
    * @returns the one new job
    * @throws AppError not-found, job-not-final, job-inputs-gone, policy-unavailable, insufficient-credits
    */
@@ -126,7 +128,9 @@ export class InferenceService {
         if (goal === undefined || current === undefined) throw inputsGone('A video');
         const limits = { startDeadline: null, timeoutSeconds };
         const order = { userId, datasetId, parameters, priority, ...limits, retryOf: ended.id };
-        return this.create(scope, [{ goal, current }], order);
+        const created = await this.create(scope, [{ goal, current }], order);
+        for (const { id } of created) await scope.repositories.checkpoints.handOver(ended.id, id);
+        return created;
       },
       { once },
     );

@@ -1,12 +1,17 @@
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 
+/** Most rows in one piece of velocities; readers look back so far for a piece that holds the row they want. */
+export const ROWS_PER_PIECE = 1_000;
+
 export interface AttemptView {
   number: number;
   outcome: AttemptOutcome | null;
   error: { code: string; message: string } | null;
   startedAt: Date;
   finishedAt: Date | null;
+  /** Rows taken over from the attempts before. */
+  resumedRows: number;
 }
 
 /** What became of the credits of a job. */
@@ -33,6 +38,8 @@ export interface JobView {
 export interface VelocityRows {
   job: Job;
   complete: boolean;
+  /** Rows that the last attempt took over from those before; it made the others. */
+  resumedRows: number;
   total: number;
   velocity: number[][];
 }

@@ -1,11 +1,10 @@
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
-import type { JobView, Settlement, Wait } from './job-view.domain.js';
+import { ROWS_PER_PIECE, type JobView, type Settlement, type Wait } from './job-view.domain.js';
 import type { JobRow } from './inference.dao.js';
 import type { JobModel } from './inference.model.js';
 import { toJob } from './inference.mapping.js';
-import { ROWS_PER_PIECE } from './partial-rows-log.js';
 
 /** More than this nobody waits to the end of counting. */
 const MOST_AHEAD = 1000;
@@ -22,6 +21,7 @@ interface Surroundings {
     message: string | null;
     started_at: string;
     finished_at: string | null;
+    resumed_rows: number;
   }[];
   retried_by: string[];
   bookings: string[];
@@ -59,25 +59,30 @@ export class JobViewQueries {
     if (model === undefined) return null;
     const row = model.get({ plain: true }) as JobRow & {
       pieces: { first: number; velocity: number[][] }[];
+      resumed_rows: number | null;
       total: number | null;
       velocity: number[][] | null;
     };
     const { total, velocity } = row;
     const stored = total === null || velocity === null ? null : { total, velocity };
-    return { job: toJob(row), partial: cutRows(row.pieces, from, limit), stored };
+    const partial = cutRows(row.pieces, from, limit);
+    return { job: toJob(row), partial, resumedRows: row.resumed_rows ?? 0, stored };
   }
 }
 
 /**
- * Pieces may begin before the first row that is asked for; $5 is the length of the longest. The mapper wants the dollars
+ * Checkpoints and what came after them may overlap: the rows are the same. Pieces may begin before the first row that is asked for; $5 is the length of the longest. The mapper wants the dollars
  * of a JSON path doubled.
  */
 const VELOCITY = `
 SELECT job.*,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('first', first_row, 'velocity', velocity) ORDER BY first_row), '[]')
-   FROM inference_partial_rows
-   WHERE job_id = job.id AND attempt = job.attempt AND first_row > $3::int - $5::int AND first_row < $3::int + $4::int
+   FROM (SELECT first_row, velocity FROM inference_checkpoint_pieces WHERE job_id = job.id
+         UNION ALL
+         SELECT first_row, velocity FROM inference_partial_rows WHERE job_id = job.id AND attempt = job.attempt) AS piece
+   WHERE first_row > $3::int - $5::int AND first_row < $3::int + $4::int
   ) AS pieces,
+  (SELECT resumed_rows FROM inference_attempts WHERE job_id = job.id AND number = job.attempt) AS resumed_rows,
   jsonb_array_length(result.payload -> 'velocity') AS total,
   jsonb_path_query_array(result.payload -> 'velocity', '$[$$first to $$last]',
     jsonb_build_object('first', $3::int, 'last', $3::int + $4::int - 1)) AS velocity
@@ -87,8 +92,9 @@ WHERE job.user_id = $1 AND job.id = $2`;
 
 interface FoundVelocity {
   job: Job;
-  /** Of the attempt that goes on: the rows from `from` on, as far as they are there without a gap. */
+  /** Of the job that goes on: the rows from `from` on, as far as they are there without a gap. */
   partial: number[][];
+  resumedRows: number;
   /** Of the result; null without one that is there. */
   stored: { total: number; velocity: number[][] } | null;
 }
@@ -108,7 +114,8 @@ SELECT job.*, dataset.name AS dataset_name, dataset.deleted_at IS NOT NULL AS da
   goal.name AS goal_name, current.name AS current_name,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
      'number', number, 'outcome', outcome, 'code', error_code, 'message', error_message,
-     'started_at', started_at, 'finished_at', finished_at) ORDER BY number), '[]')
+     'started_at', started_at, 'finished_at', finished_at,
+     'resumed_rows', resumed_rows) ORDER BY number), '[]')
    FROM inference_attempts WHERE job_id = job.id) AS attempts,
   ARRAY(SELECT id FROM inference_jobs WHERE retry_of = job.id ORDER BY created_at, id) AS retried_by,
   ARRAY(SELECT kind FROM credit_entries WHERE kind IN ('inference-capture', 'inference-release', 'refund')
@@ -143,6 +150,7 @@ function toView(row: JobRow & Surroundings): JobView {
       error: attempt.code === null ? null : { code: attempt.code, message: attempt.message ?? '' },
       startedAt: new Date(attempt.started_at),
       finishedAt: attempt.finished_at === null ? null : new Date(attempt.finished_at),
+      resumedRows: attempt.resumed_rows,
     })),
     retriedBy: row.retried_by,
     settlement: settlementOf(job, row.bookings),

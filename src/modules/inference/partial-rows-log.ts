@@ -1,28 +1,31 @@
 import type { Logger } from '../../platform/logging/logger.js';
 import type { Claim } from './inference.domain.js';
 import type { InferenceRepository } from './inference.repository.js';
+import { ROWS_PER_PIECE } from './job-view.domain.js';
 
 interface Deps {
   jobs: Pick<InferenceRepository, 'addPartialRows'>;
   logger: Logger;
 }
 
-/** Rows of one piece; a piece is written at each renewal. */
-export const ROWS_PER_PIECE = 1_000;
 /** A runner that is so far ahead of the database shows no more of itself than this before its result. */
 const MOST_PENDING = 50_000;
 
-/** Hands the velocities of a run that goes on to the database, piece by piece, beside the renewals of its claim. */
+/** Hands the velocities of a run that goes on to the database, a piece at each renewal of its claim. */
 export class PartialRowsLog {
   private pending: number[][] = [];
-  private written = 0;
+  private written: number;
   private isWriting = false;
   private isFull = false;
 
   constructor(
     private readonly claim: Claim,
     private readonly deps: Deps,
-  ) {}
+    /** Rows that attempts before this one have finished. */
+    resumedRows: number,
+  ) {
+    this.written = resumedRows;
+  }
 
   /** @param rows the next ones, in order */
   add(rows: readonly number[][]): void {

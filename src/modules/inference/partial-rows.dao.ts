@@ -25,6 +25,14 @@ export class PartialRowsDao extends BaseDao<PartialRowsModel> {
     );
   }
 
+  /** Pieces that lie before this row as a whole. */
+  async deleteBefore(jobId: string, row: number): Promise<void> {
+    await this.rows('DELETE FROM inference_partial_rows WHERE job_id = $1 AND first_row + row_count <= $2', [
+      jobId,
+      row,
+    ]);
+  }
+
   async deleteOf(jobId: string): Promise<void> {
     await this.model.destroy({ where: { jobId }, ...this.inScope });
   }

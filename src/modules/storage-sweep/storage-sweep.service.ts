@@ -1,5 +1,7 @@
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
+import { CHECKPOINT_PREFIX } from '../inference/checkpoint.domain.js';
+import type { CheckpointRepository } from '../inference/checkpoint.repository.js';
 import { RESULT_PREFIX } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
 import { FILE_PREFIX, fileOfThumbnail, THUMBNAIL_PREFIX } from '../stored-file/stored-file.domain.js';
@@ -9,7 +11,7 @@ import type { StoredFileService } from '../stored-file/stored-file.service.js';
 interface Deps {
   store: ObjectStore;
   files: StoredFileService;
-  repositories: { files: StoredFileRepository; results: ResultRepository };
+  repositories: { checkpoints: CheckpointRepository; files: StoredFileRepository; results: ResultRepository };
   logger: Logger;
   /** Younger files may belong to work that is going on. */
   minimumAgeMs: number;
@@ -23,7 +25,7 @@ export class StorageSweepService {
 
   async sweep(now: Date): Promise<number> {
     const before = new Date(now.getTime() - this.deps.minimumAgeMs);
-    const { files, results } = this.deps.repositories;
+    const { checkpoints, files, results } = this.deps.repositories;
     const removed =
       (await this.deps.store.sweepStaging(before)) +
       (await this.deps.files.removeUnreferenced()) +
@@ -32,7 +34,8 @@ export class StorageSweepService {
         const known = await files.knownKeys(keys.map(fileOfThumbnail));
         return new Set(keys.filter((key) => known.has(fileOfThumbnail(key))));
       })) +
-      (await this.sweepPrefix(RESULT_PREFIX, before, (keys) => results.knownArchiveKeys(keys)));
+      (await this.sweepPrefix(RESULT_PREFIX, before, (keys) => results.knownArchiveKeys(keys))) +
+      (await this.sweepPrefix(CHECKPOINT_PREFIX, before, (keys) => checkpoints.knownPicturesKeys(keys)));
     if (removed > 0) this.deps.logger.info('Removed files that nothing refers to', { removed });
     return removed;
   }

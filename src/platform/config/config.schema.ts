@@ -345,6 +345,12 @@ export const SETTINGS = define({
     schema: duration,
     description: 'How long the result of a job is kept, for example 30d. Left out: until its owner deletes it.',
   },
+  CHECKPOINT_RETENTION: {
+    group: 'Jobs',
+    schema: duration,
+    default: '24h',
+    description: 'How long a job that failed or was cancelled can be retried from where it stopped.',
+  },
   RECONCILE_INTERVAL: {
     group: 'Jobs',
     schema: duration,

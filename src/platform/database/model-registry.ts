@@ -8,6 +8,8 @@ import { defineEventModel } from '../../modules/event/event.model.js';
 import { defineLiveConnectionModel } from '../../modules/event/live-connection.model.js';
 import { defineIdempotencyKeyModel } from '../../modules/idempotency/idempotency.model.js';
 import { defineAttemptModel } from '../../modules/inference/attempt.model.js';
+import { defineCheckpointPieceModel } from '../../modules/inference/checkpoint-piece.model.js';
+import { defineCheckpointModel } from '../../modules/inference/checkpoint.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { definePartialRowsModel } from '../../modules/inference/partial-rows.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
@@ -37,6 +39,8 @@ export function defineModels(sequelize: Sequelize) {
     jobs: defineJobModel(sequelize),
     attempts: defineAttemptModel(sequelize),
     partialRows: definePartialRowsModel(sequelize),
+    checkpoints: defineCheckpointModel(sequelize),
+    checkpointPieces: defineCheckpointPieceModel(sequelize),
     results: defineResultModel(sequelize),
     idempotencyKeys: defineIdempotencyKeyModel(sequelize),
     events: defineEventModel(sequelize),

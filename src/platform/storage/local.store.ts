@@ -64,7 +64,10 @@ export class LocalObjectStore implements ObjectStore {
         await pipeline(createReadStream(file), meter, discardingSink());
         return this.staged(file, meter);
       },
-      discard: () => rm(file, { force: true }),
+      discard: async () => {
+        const ofIt = (await readdir(this.staging)).filter((name) => name.startsWith(path.basename(file)));
+        for (const name of ofIt) await rm(path.join(this.staging, name), { force: true });
+      },
     });
   }
 

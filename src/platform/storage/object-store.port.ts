@@ -13,7 +13,10 @@ export interface StagedObject {
   discard(): Promise<void>;
 }
 
-/** A path for a program that writes a file itself; `stage` then takes the file in. */
+/**
+ * A path for a program that writes a file itself; `stage` then takes the file in. What the program writes beside it goes
+ * with it where its name begins with this one.
+ */
 export interface ScratchFile {
   readonly path: string;
   stage(): Promise<StagedObject>;

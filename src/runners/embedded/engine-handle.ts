@@ -126,7 +126,7 @@ export class EngineHandle {
   }
 
   /** @throws RunnerError; afterwards the engine may be gone (see `alive`) or not fit for more jobs (`healthy`) */
-  execute(input: RunInput, { signal, onProgress, onRows }: RunContext): Promise<RunResult> {
+  execute(input: RunInput, { signal, onProgress, onRows, onCheckpoint }: RunContext): Promise<RunResult> {
     if (this.assignment !== null) throw new Error('An engine works on one job at a time.');
     const runId = ++this.assignedJobs;
     return new Promise((resolve, reject) => {
@@ -163,6 +163,9 @@ export class EngineHandle {
           } else if (message.type === 'rows') {
             const { rows } = message;
             this.tellProgress(() => onRows?.(rows));
+          } else if (message.type === 'checkpoint') {
+            const { checkpoint } = message;
+            this.tellProgress(() => onCheckpoint?.(checkpoint));
           } else if (message.type === 'done') {
             settle();
             if (signal.aborted) reject(new RunnerCancelledError('The job was stopped.'));
@@ -179,7 +182,8 @@ export class EngineHandle {
         return;
       }
       signal.addEventListener('abort', onAbort, { once: true });
-      this.send({ type: 'run', runId, input, ffmpegPath: this.options.ffmpegPath });
+      const { ffmpegPath } = this.options;
+      this.send({ type: 'run', runId, input, ffmpegPath, wantsCheckpoints: onCheckpoint !== undefined });
       if (signal.aborted) onAbort();
     });
   }

@@ -1,5 +1,6 @@
 import {
   RunnerCancelledError,
+  RunnerCheckpointError,
   RunnerCrashedError,
   RunnerInputError,
   RunnerStorageError,
@@ -14,6 +15,7 @@ export const RUNNER_ERROR_CODES = [
   'runner-crashed',
   'runner-timeout',
   'runner-storage',
+  'runner-checkpoint',
   'runner-input',
   'runner-cancelled',
 ] as const;
@@ -24,6 +26,7 @@ const ERROR_CLASSES: Record<RunnerErrorCode, new (message: string) => RunnerErro
   'runner-crashed': RunnerCrashedError,
   'runner-timeout': RunnerTimeoutError,
   'runner-storage': RunnerStorageError,
+  'runner-checkpoint': RunnerCheckpointError,
   'runner-input': RunnerInputError,
   'runner-cancelled': RunnerCancelledError,
 };

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 
-import { DETECTORS, FRAME_PROBLEMS, POLICIES, VISUALIZE_MODES, type RunInput, type RunResult } from '../runner.port.js';
+import {
+  CHECKPOINT_STATE_BYTES,
+  DETECTORS,
+  FRAME_PROBLEMS,
+  POLICIES,
+  VISUALIZE_MODES,
+  type RunCheckpoint,
+  type RunInput,
+  type RunResult,
+} from '../runner.port.js';
 import { RUNNER_ERROR_CODES } from './error-codec.js';
 
 /**
@@ -16,6 +25,30 @@ const intrinsicsSchema = z.object({
   cx: z.number(),
   cy: z.number(),
 });
+
+const velocitySchema = z.array(z.array(z.number()).length(6));
+
+const framesSchema = z.array(
+  z.object({
+    frame: z.int().nonnegative(),
+    keypoints: z.int().nonnegative(),
+    matches: z.int().nonnegative(),
+    inliers: z.int().nonnegative(),
+    featureErrorPx: z.number().nullable(),
+    problem: z.enum(FRAME_PROBLEMS).nullable(),
+  }),
+);
+
+const usageSchema = z.object({
+  wallSeconds: z.number().nonnegative(),
+  cpuSeconds: z.number().nonnegative(),
+  gpuSeconds: z.number().nonnegative(),
+  measuredEnergyWh: z.number().nullable(),
+});
+
+const stateSchema = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.byteLength <= CHECKPOINT_STATE_BYTES,
+);
 
 const runInputSchema = z.object({
   jobId: z.string(),
@@ -35,31 +68,36 @@ const runInputSchema = z.object({
     visualize: z.enum(VISUALIZE_MODES),
   }),
   archivePath: z.string(),
+  frameRate: z.number().positive().nullish(),
+  resume: z
+    .object({
+      velocity: velocitySchema,
+      frames: framesSchema,
+      state: stateSchema,
+      usage: usageSchema,
+      picturesPaths: z.array(z.string()),
+    })
+    .optional(),
 }) satisfies z.ZodType<RunInput>;
 
 const runResultSchema = z.object({
-  velocity: z.array(z.array(z.number()).length(6)),
-  frames: z.array(
-    z.object({
-      frame: z.int().nonnegative(),
-      keypoints: z.int().nonnegative(),
-      matches: z.int().nonnegative(),
-      inliers: z.int().nonnegative(),
-      featureErrorPx: z.number().nullable(),
-      problem: z.enum(FRAME_PROBLEMS).nullable(),
-    }),
-  ),
+  velocity: velocitySchema,
+  frames: framesSchema,
   goal: z.object({ frame: z.int().nonnegative(), keypoints: z.int().nonnegative() }),
   device: z.enum(['cpu', 'gpu']),
-  usage: z.object({
-    wallSeconds: z.number().nonnegative(),
-    cpuSeconds: z.number().nonnegative(),
-    gpuSeconds: z.number().nonnegative(),
-    measuredEnergyWh: z.number().nullable(),
-  }),
+  usage: usageSchema,
   message: z.string(),
   warnings: z.array(z.string()),
 }) satisfies z.ZodType<RunResult>;
+
+const checkpointSchema = z.object({
+  firstRow: z.int().nonnegative(),
+  velocity: velocitySchema,
+  frames: framesSchema,
+  state: stateSchema,
+  usage: usageSchema,
+  picturesPath: z.string().nullable(),
+}) satisfies z.ZodType<RunCheckpoint>;
 
 export const runnerMessageSchema = z.discriminatedUnion('type', [
   z.object({
@@ -67,6 +105,8 @@ export const runnerMessageSchema = z.discriminatedUnion('type', [
     runId: z.int(),
     input: runInputSchema,
     ffmpegPath: z.string().optional(),
+    /** Whether anybody wants its checkpoints. */
+    wantsCheckpoints: z.boolean(),
   }),
   z.object({ type: z.literal('cancel'), runId: z.int() }),
 ]);
@@ -90,6 +130,8 @@ export const engineMessageSchema = z.discriminatedUnion('type', [
     runId: z.int(),
     rows: z.array(z.array(z.number()).length(6)).max(ROWS_PER_MESSAGE),
   }),
+  /** Need not be done again. */
+  z.object({ type: z.literal('checkpoint'), runId: z.int(), checkpoint: checkpointSchema }),
   z.object({
     type: z.literal('done'),
     runId: z.int(),
