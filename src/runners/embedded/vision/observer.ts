@@ -1,10 +1,10 @@
 import { RunnerInputError } from '../../runner.errors.js';
 import type { Detector, FrameProblem } from '../../runner.port.js';
 import { agree, MINIMUM_POINTS } from './agreement.js';
+import { AkazeDetector } from './akaze.js';
 import type { FeatureDetector, Features, GrayImage, Keypoints } from './features.js';
 import { Matcher, type Matches } from './matching.js';
 import { NO_MATCHES, NO_PAIRS, type MatchedPairs, type Observation } from './observation.js';
-import { OpenCvDetector } from './opencv-detector.js';
 import { OrbDetector } from './orb.js';
 import { SiftDetector } from './sift.js';
 import { workingImage } from './working-image.js';
@@ -71,7 +71,7 @@ function createDetector(detector: Detector): Promise<FeatureDetector> {
     case 'ORB':
       return OrbDetector.create();
     case 'AKAZE':
-      return OpenCvDetector.create(detector);
+      return AkazeDetector.create();
   }
 }
 
