@@ -4,140 +4,97 @@
  * Images are row-major float32 planes; the caller owns the memory layout and passes byte addresses.
  */
 
+import { BORDER, LAYERS, Octave, refine, scanRow } from './extrema.part.as';
+import { filterRow, radiusOf } from './gaussian.part.as';
 import { at } from './plane.part.as';
 
-export { orientations, describe } from './gradients.part.as';
+export { describe } from './descriptor.part.as';
+export { orientations } from './orientation.part.as';
 
 /** First address the caller may use. */
 export function arenaStart(): usize {
   return (__heap_base + 15) & ~15;
 }
 
-/** Index mirrored at the border without repeating the edge pixel (BORDER_REFLECT_101). */
-@inline
-function reflect(index: i32, length: i32): i32 {
-  if (length === 1) return 0;
-  while (index < 0 || index >= length) index = index < 0 ? -index : 2 * length - 2 - index;
-  return index;
+/** Bytes from one Gaussian filter to the next. */
+const FILTER_BYTES: usize = 64;
+/** Bytes of one refined extremum. */
+const RECORD_BYTES: usize = 32;
+
+/**
+ * Builds the Gaussian planes 0..4 of the first octave from a byte image of half its size, and finds the extrema.
+ * `filters`: one per plane, the first for the doubled image. Returns the number of candidates, pairs of layer and pixel.
+ */
+export function buildFirstOctave(
+  octave: Octave, image: usize, filters: usize, threshold: f32, candidates: usize, capacity: i32,
+): i32 {
+  return buildRows(octave, image, filters, threshold, candidates, capacity);
 }
 
-/** Doubles a byte image bilinearly with pixel centres aligned (cv::resize, INTER_LINEAR). */
-export function upscale(source: usize, width: i32, height: i32, target: usize): void {
-  const outWidth = width * 2;
-  for (let y = 0; y < height * 2; y++) {
-    const odd = y & 1;
-    const top = (y >> 1) + odd - 1;
-    const fy: f32 = odd ? 0.25 : 0.75;
-    const rowA = source + <usize>(max(top, 0) * width);
-    const rowB = source + <usize>(min(top + 1, height - 1) * width);
-    let out = at(target, y * outWidth);
-    let left = <f32>load<u8>(rowA) + (<f32>load<u8>(rowB) - <f32>load<u8>(rowA)) * fy;
-    store<f32>(out, left);
-    for (let x = 1; x < width; x++) {
-      const a = <f32>load<u8>(rowA + x);
-      const right = a + (<f32>load<u8>(rowB + x) - a) * fy;
-      store<f32>(out, left + (right - left) * 0.25, 4);
-      store<f32>(out, left + (right - left) * 0.75, 8);
-      left = right;
-      out += 8;
-    }
-    store<f32>(out, left, 4);
-  }
+/** The same for a further octave, from plane 3 of the one before, which was `previousWidth` wide and lies in the same place. */
+export function buildNextOctave(
+  octave: Octave, previousWidth: i32, filters: usize, threshold: f32, candidates: usize, capacity: i32,
+): i32 {
+  decimate(octave.plane(LAYERS), previousWidth, octave.plane(0), octave.width, octave.height);
+  return buildRows(octave, 0, filters, threshold, candidates, capacity);
 }
 
 /**
- * Separable Gaussian. `kernel`: radius + 1 weights, centre first. `row`: scratch for one row and `radius` + 4 floats on
- * either side. `rows`: scratch for 2 * radius + 1 row addresses.
+ * Row by row through all planes at once: a row is made as soon as the rows it needs are there, while they are still in
+ * the cache. Without `image`, plane 0 is taken as it is.
  */
-export function blur(
-  source: usize, target: usize, width: i32, height: i32, kernel: usize, radius: i32, row: usize, rows: usize,
-): void {
-  const line = at(row, radius + 4);
-  for (let y = 0; y < height; y++) {
-    for (let k = 1; k <= radius; k++) {
-      store<usize>(at(rows, 2 * k), at(source, reflect(y - k, height) * width));
-      store<usize>(at(rows, 2 * k + 1), at(source, reflect(y + k, height) * width));
+function buildRows(
+  octave: Octave, image: usize, filters: usize, threshold: f32, candidates: usize, capacity: i32,
+): i32 {
+  const width = octave.width;
+  const height = octave.height;
+  const last = LAYERS + 1;
+  const start = image ? 0 : 1;
+  // Rows of the doubled image are needed for a few rows only: they lie where plane 4 is made later.
+  const doubled = octave.plane(last);
+  let delay = 0;
+  for (let level = start; level <= last; level++) delay += radiusOf(filters + <usize>level * FILTER_BYTES);
+  let count = 0;
+  for (let y = 0; y < height + delay; y++) {
+    if (image && y < height) doubleRow(image, width >> 1, height >> 1, y, at(doubled, y * width));
+    let row = y;
+    for (let level = start; level <= last; level++) {
+      const filter = filters + <usize>level * FILTER_BYTES;
+      row -= radiusOf(filter);
+      if (row < 0) break;
+      if (row >= height) continue;
+      const source = level ? octave.plane(level - 1) : doubled;
+      filterRow(source, octave.plane(level), row, width, height, filter, octave.line, octave.rows);
     }
-    blurColumns(at(source, y * width), line, width, kernel, radius, rows);
-    for (let k = 1; k <= radius; k++) {
-      store<f32>(at(line, -k), load<f32>(at(line, reflect(-k, width))));
-      store<f32>(at(line, width - 1 + k), load<f32>(at(line, reflect(width - 1 + k, width))));
-    }
-    blurLine(line, at(target, y * width), width, kernel, radius);
+    // All neighbours of the row above the last one are there.
+    if (row > BORDER && row <= height - BORDER) count = scanRow(octave, row - 1, threshold, candidates, count, capacity);
   }
+  return count;
 }
 
-@inline
-function blurColumns(centre: usize, line: usize, width: i32, kernel: usize, radius: i32, rows: usize): void {
-  const weight0 = v128.load32_splat(kernel);
-  let x = 0;
-  for (; x + 16 <= width; x += 16) {
-    const o = <usize>x << 2;
-    let s0 = f32x4.mul(v128.load(centre + o), weight0);
-    let s1 = f32x4.mul(v128.load(centre + o, 16), weight0);
-    let s2 = f32x4.mul(v128.load(centre + o, 32), weight0);
-    let s3 = f32x4.mul(v128.load(centre + o, 48), weight0);
-    for (let k = 1; k <= radius; k++) {
-      const a = load<usize>(at(rows, 2 * k)) + o;
-      const b = load<usize>(at(rows, 2 * k + 1)) + o;
-      const weight = v128.load32_splat(at(kernel, k));
-      s0 = f32x4.add(s0, f32x4.mul(weight, f32x4.add(v128.load(a), v128.load(b))));
-      s1 = f32x4.add(s1, f32x4.mul(weight, f32x4.add(v128.load(a, 16), v128.load(b, 16))));
-      s2 = f32x4.add(s2, f32x4.mul(weight, f32x4.add(v128.load(a, 32), v128.load(b, 32))));
-      s3 = f32x4.add(s3, f32x4.mul(weight, f32x4.add(v128.load(a, 48), v128.load(b, 48))));
-    }
-    v128.store(line + o, s0);
-    v128.store(line + o, s1, 16);
-    v128.store(line + o, s2, 32);
-    v128.store(line + o, s3, 48);
+/** One row of a byte image doubled bilinearly with pixel centres aligned (cv::resize, INTER_LINEAR). */
+function doubleRow(image: usize, width: i32, height: i32, y: i32, target: usize): void {
+  const odd = y & 1;
+  const top = (y >> 1) + odd - 1;
+  const fy: f32 = odd ? 0.25 : 0.75;
+  const rowA = image + <usize>(max(top, 0) * width);
+  const rowB = image + <usize>(min(top + 1, height - 1) * width);
+  let out = target;
+  let left = <f32>load<u8>(rowA) + (<f32>load<u8>(rowB) - <f32>load<u8>(rowA)) * fy;
+  store<f32>(out, left);
+  for (let x = 1; x < width; x++) {
+    const a = <f32>load<u8>(rowA + x);
+    const right = a + (<f32>load<u8>(rowB + x) - a) * fy;
+    store<f32>(out, left + (right - left) * 0.25, 4);
+    store<f32>(out, left + (right - left) * 0.75, 8);
+    left = right;
+    out += 8;
   }
-  for (; x < width; x++) {
-    const o = <usize>x << 2;
-    let sum = load<f32>(centre + o) * load<f32>(kernel);
-    for (let k = 1; k <= radius; k++) {
-      const a = load<usize>(at(rows, 2 * k)) + o;
-      const b = load<usize>(at(rows, 2 * k + 1)) + o;
-      sum += load<f32>(at(kernel, k)) * (load<f32>(a) + load<f32>(b));
-    }
-    store<f32>(line + o, sum);
-  }
-}
-
-@inline
-function blurLine(line: usize, out: usize, width: i32, kernel: usize, radius: i32): void {
-  const weight0 = v128.load32_splat(kernel);
-  let x = 0;
-  for (; x + 16 <= width; x += 16) {
-    const p = at(line, x);
-    let s0 = f32x4.mul(v128.load(p), weight0);
-    let s1 = f32x4.mul(v128.load(p, 16), weight0);
-    let s2 = f32x4.mul(v128.load(p, 32), weight0);
-    let s3 = f32x4.mul(v128.load(p, 48), weight0);
-    for (let k = 1; k <= radius; k++) {
-      const a = at(p, -k);
-      const b = at(p, k);
-      const weight = v128.load32_splat(at(kernel, k));
-      s0 = f32x4.add(s0, f32x4.mul(weight, f32x4.add(v128.load(a), v128.load(b))));
-      s1 = f32x4.add(s1, f32x4.mul(weight, f32x4.add(v128.load(a, 16), v128.load(b, 16))));
-      s2 = f32x4.add(s2, f32x4.mul(weight, f32x4.add(v128.load(a, 32), v128.load(b, 32))));
-      s3 = f32x4.add(s3, f32x4.mul(weight, f32x4.add(v128.load(a, 48), v128.load(b, 48))));
-    }
-    const o = at(out, x);
-    v128.store(o, s0);
-    v128.store(o, s1, 16);
-    v128.store(o, s2, 32);
-    v128.store(o, s3, 48);
-  }
-  for (; x < width; x++) {
-    const p = at(line, x);
-    let sum = load<f32>(p) * load<f32>(kernel);
-    for (let k = 1; k <= radius; k++) sum += load<f32>(at(kernel, k)) * (load<f32>(at(p, -k)) + load<f32>(at(p, k)));
-    store<f32>(at(out, x), sum);
-  }
+  store<f32>(out, left, 4);
 }
 
 /** Every second pixel of every second row. Safe when `target` is not `source`. */
-export function decimate(source: usize, sourceWidth: i32, target: usize, width: i32, height: i32): void {
+function decimate(source: usize, sourceWidth: i32, target: usize, width: i32, height: i32): void {
   for (let y = 0; y < height; y++) {
     const from = at(source, 2 * y * sourceWidth);
     const to = at(target, y * width);
@@ -145,81 +102,13 @@ export function decimate(source: usize, sourceWidth: i32, target: usize, width: 
   }
 }
 
-/** Difference of Gaussians at one pixel; `upper` is the more blurred plane. */
-@inline
-function difference(upper: usize, lower: usize, offset: usize): f32 {
-  return load<f32>(upper + offset) - load<f32>(lower + offset);
-}
-
-@inline
-function difference4(upper: usize, lower: usize, offset: usize): v128 {
-  return f32x4.sub(v128.load(upper + offset), v128.load(lower + offset));
-}
-
-/** Whether `sign * value` is at least as large as the 3x3 neighbourhood (centre included) in one DoG plane. */
-@inline
-function dominates(upper: usize, lower: usize, offset: usize, pitch: usize, value: f32, sign: f32): bool {
-  const v = value * sign;
-  const above = offset - pitch;
-  const below = offset + pitch;
-  return (
-    v >= sign * difference(upper, lower, above - 4) &&
-    v >= sign * difference(upper, lower, above) &&
-    v >= sign * difference(upper, lower, above + 4) &&
-    v >= sign * difference(upper, lower, offset - 4) &&
-    v >= sign * difference(upper, lower, offset) &&
-    v >= sign * difference(upper, lower, offset + 4) &&
-    v >= sign * difference(upper, lower, below - 4) &&
-    v >= sign * difference(upper, lower, below) &&
-    v >= sign * difference(upper, lower, below + 4)
-  );
-}
-
-/**
- * Pixels of the DoG plane (g2 - g1) that are above `threshold` in magnitude and extreme among their 26 neighbours.
- * g0..g3 are consecutive Gaussian planes. Writes pixel indices to `out`, at most `capacity`; returns how many there are.
- */
-export function findExtrema(
-  g0: usize, g1: usize, g2: usize, g3: usize,
-  width: i32, height: i32, border: i32, threshold: f32, out: usize, capacity: i32,
-): i32 {
-  let count = 0;
-  const pitch = <usize>width << 2;
-  const limit = f32x4.splat(threshold);
-  const right = width - border;
-  for (let y = border; y < height - border; y++) {
-    for (let x = border; x < right; x += 4) {
-      const offset = <usize>(y * width + x) << 2;
-      const centre = difference4(g2, g1, offset);
-      let mask = f32x4.gt(f32x4.abs(centre), limit);
-      if (!v128.any_true(mask)) continue;
-      // Both horizontal and both vertical neighbours on the same side: cheap, and leaves few pixels for the full test.
-      const west = difference4(g2, g1, offset - 4);
-      const east = difference4(g2, g1, offset + 4);
-      const north = difference4(g2, g1, offset - pitch);
-      const south = difference4(g2, g1, offset + pitch);
-      const highest = f32x4.max(f32x4.max(west, east), f32x4.max(north, south));
-      const lowest = f32x4.min(f32x4.min(west, east), f32x4.min(north, south));
-      mask = v128.and(mask, v128.or(f32x4.ge(centre, highest), f32x4.le(centre, lowest)));
-      let lanes = i32x4.bitmask(mask);
-      while (lanes) {
-        const lane = ctz(lanes);
-        lanes &= lanes - 1;
-        if (x + lane >= right) break;
-        const pixel = offset + (<usize>lane << 2);
-        const value = difference(g2, g1, pixel);
-        const sign: f32 = value > 0 ? 1 : -1;
-        if (
-          dominates(g2, g1, pixel, pitch, value, sign) &&
-          dominates(g3, g2, pixel, pitch, value, sign) &&
-          dominates(g1, g0, pixel, pitch, value, sign)
-        ) {
-          if (count < capacity) store<i32>(at(out, count), y * width + x + lane);
-          count++;
-        }
-      }
-    }
+/** Refines candidates to records of 32 bytes; returns how many of them hold, at most `capacity`. */
+export function refineAll(octave: Octave, candidates: usize, count: i32, contrast: f64, records: usize, capacity: i32): i32 {
+  let kept = 0;
+  for (let i = 0; i < count && kept < capacity; i++) {
+    const candidate = at(candidates, 2 * i);
+    const record = records + <usize>kept * RECORD_BYTES;
+    if (refine(octave, load<i32>(candidate), load<i32>(candidate, 4), contrast, record)) kept++;
   }
-  return count;
+  return kept;
 }
-

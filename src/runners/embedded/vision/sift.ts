@@ -1,34 +1,13 @@
 import type { FeatureDetector, Features } from './features.js';
 import { KernelArena, loadKernel } from './kernel-module.js';
-import { CONTRAST_THRESHOLD, refineExtremum, type Extremum } from './refine-extremum.js';
-import { LAYERS, ScaleSpace, type Octave, type SiftKernel } from './scale-space.js';
-import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
+import { ScaleSpace, type Octave } from './scale-space.js';
+import type { SiftKernel } from './sift-kernel.js';
+import { KeypointTable, type SiftKeypoints } from './sift-keypoints.js';
+import { MAXIMUM_KEYPOINTS, strongestOf } from './strongest.js';
 
-/** Extrema weaker than this (grey levels) cannot pass the contrast test after refinement. */
-const SCAN_THRESHOLD = Math.floor(((0.5 * CONTRAST_THRESHOLD) / LAYERS) * 255);
 const DESCRIPTOR_LENGTH = 128;
 const MAXIMUM_ORIENTATIONS = 36;
-const SCRATCH_BYTES = 8192;
-
-/** A keypoint in the coordinates of OpenCV's `cv::KeyPoint`. */
-export interface SiftKeypoint {
-  x: number;
-  y: number;
-  /** Diameter of the meaningful neighbourhood, pixels. */
-  size: number;
-  /** Degrees, as OpenCV counts them. */
-  angle: number;
-  response: number;
-}
-
-export interface SiftResult {
-  keypoints: SiftKeypoint[];
-  descriptors: Int16Array;
-}
-
-interface DescribedKeypoint extends SiftKeypoint {
-  descriptor: Int16Array;
-}
+const SCRATCH_BYTES = 16_384;
 
 /**
  * Scale-invariant keypoints (Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004), equal to those
@@ -55,72 +34,62 @@ export class SiftDetector implements FeatureDetector {
   }
 
   detect(gray: Uint8Array, width: number, height: number): Features {
-    const { keypoints, descriptors } = this.detectKeypoints(gray, width, height);
-    // OpenCV's doubling puts every keypoint a quarter of a pixel to the right of and below what it shows.
-    const points = Float32Array.from(keypoints.flatMap(({ x, y }) => [x - 0.25, y - 0.25]));
-    return {
-      count: keypoints.length,
-      points,
-      descriptors: { metric: 'euclidean', length: DESCRIPTOR_LENGTH, values: descriptors },
-    };
+    const { count, x, y, descriptors } = this.detectKeypoints(gray, width, height);
+    // OpenCV keeps the quarter pixel that doubling with aligned centres moves everything by.
+    const points = new Float32Array(2 * count);
+    for (let i = 0; i < count; i++) {
+      points[2 * i] = x[i]! - 0.25;
+      points[2 * i + 1] = y[i]! - 0.25;
+    }
+    return { count, points, descriptors: { metric: 'euclidean', length: DESCRIPTOR_LENGTH, values: descriptors } };
   }
 
   /** Keypoints as OpenCV reports them; descriptor i lies at 128 * i. */
-  detectKeypoints(gray: Uint8Array, width: number, height: number): SiftResult {
-    const found: DescribedKeypoint[] = [];
-    for (const octave of this.space.octaves(gray, width, height)) {
-      for (const extremum of strongest(this.octaveExtrema(octave), MAXIMUM_KEYPOINTS)) {
-        for (const angle of this.orientations(octave, extremum)) found.push(this.describe(octave, extremum, angle));
-      }
-    }
-    const kept = strongest(found, MAXIMUM_KEYPOINTS).sort(openCvOrder);
-    const descriptors = new Int16Array(kept.length * DESCRIPTOR_LENGTH);
-    kept.forEach((keypoint, i) => descriptors.set(keypoint.descriptor, i * DESCRIPTOR_LENGTH));
-    return { keypoints: kept, descriptors };
+  detectKeypoints(gray: Uint8Array, width: number, height: number): SiftKeypoints {
+    const found = new KeypointTable(DESCRIPTOR_LENGTH);
+    for (const octave of this.space.octaves(gray, width, height)) this.describeOctave(octave, found);
+    return found.strongest(MAXIMUM_KEYPOINTS);
   }
 
   dispose(): void {
     // The kernel's memory goes with this object.
   }
 
-  /** Refined extrema of one octave, each once: several pixels may be refined to the same place. */
-  private octaveExtrema(octave: Octave): Extremum[] {
-    const unique = new Map<number, Extremum>();
-    for (let layer = 1; layer <= LAYERS; layer++) {
-      for (const pixel of this.space.extrema(octave, layer, SCAN_THRESHOLD)) {
-        const extremum = refineExtremum(octave, layer, pixel % octave.width, Math.floor(pixel / octave.width));
-        if (extremum === null) continue;
-        const place = (extremum.layer * octave.height + extremum.row) * octave.width + extremum.column;
-        unique.set(place, extremum);
+  private describeOctave(octave: Octave, found: KeypointTable): void {
+    const { kernel, scratch, angles, descriptor } = this;
+    const { planes, width, height, extrema } = octave;
+    const pixelsPerStep = 2 ** (octave.index - 1);
+    const directions = this.arena.floats(angles, MAXIMUM_ORIENTATIONS);
+    const description = this.arena.shorts(descriptor, DESCRIPTOR_LENGTH);
+    for (const i of strongestExtrema(octave)) {
+      const [x, y, scale, plane] = [extrema.x(i), extrema.y(i), extrema.scale(i), planes[extrema.layer(i)]!];
+      const [row, column] = [extrema.row(i), extrema.column(i)];
+      const count = kernel.orientations(plane, width, height, column, row, scale, scratch, angles);
+      for (let k = 0; k < count; k++) {
+        const angle = directions[k]!;
+        kernel.describe(plane, width, height, x, y, scale, angle, scratch, descriptor);
+        found.add(
+          x * pixelsPerStep,
+          y * pixelsPerStep,
+          scale * 2 * pixelsPerStep,
+          angle === 0 ? 0 : 360 - angle,
+          extrema.response(i),
+          description,
+        );
       }
     }
-    return [...unique.values()];
-  }
-
-  private orientations(octave: Octave, { layer, column, row, scale }: Extremum): number[] {
-    const { planes, width, height } = octave;
-    const plane = planes[layer]!;
-    const count = this.kernel.orientations(plane, width, height, column, row, scale, this.scratch, this.angles);
-    return [...this.arena.floats(this.angles, count)];
-  }
-
-  private describe(octave: Octave, extremum: Extremum, angle: number): DescribedKeypoint {
-    const { planes, width, height } = octave;
-    const { x, y, scale, layer } = extremum;
-    this.kernel.describe(planes[layer]!, width, height, x, y, scale, angle, this.scratch, this.descriptor);
-    const pixelsPerStep = 2 ** (octave.index - 1);
-    return {
-      x: Math.fround(x * pixelsPerStep),
-      y: Math.fround(y * pixelsPerStep),
-      size: scale * 2 * pixelsPerStep,
-      angle: angle === 0 ? 0 : 360 - angle,
-      response: extremum.response,
-      descriptor: this.arena.shorts(this.descriptor, DESCRIPTOR_LENGTH).slice(),
-    };
   }
 }
 
-/** Order of `cv::KeyPointsFilter::removeDuplicatedSorted`. */
-function openCvOrder(a: SiftKeypoint, b: SiftKeypoint): number {
-  return a.x - b.x || a.y - b.y || b.size - a.size || a.angle - b.angle || b.response - a.response;
+/** The strongest extrema of an octave, each once: several pixels may be refined to the same place. */
+function strongestExtrema({ extrema, width, height }: Octave): number[] {
+  const places = new Set<number>();
+  const once: number[] = [];
+  for (let i = 0; i < extrema.count; i++) {
+    const place = (extrema.layer(i) * height + extrema.row(i)) * width + extrema.column(i);
+    if (places.has(place)) continue;
+    places.add(place);
+    once.push(i);
+  }
+  return strongestOf(once, (i) => extrema.response(i), MAXIMUM_KEYPOINTS);
 }

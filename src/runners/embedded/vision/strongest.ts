@@ -3,8 +3,13 @@ export const MAXIMUM_KEYPOINTS = 12_000;
 
 /** The `count` entries of greatest response, in their original order. */
 export function strongest<Entry extends { response: number }>(entries: Entry[], count: number): Entry[] {
+  return strongestOf(entries, ({ response }) => response, count);
+}
+
+/** The same with the response of each entry told by a function. */
+export function strongestOf<Entry>(entries: Entry[], responseOf: (entry: Entry) => number, count: number): Entry[] {
   if (entries.length <= count) return entries;
-  const responses = Float64Array.from(entries, ({ response }) => response).sort();
-  const weakest = responses[responses.length - count];
-  return entries.filter(({ response }) => response >= weakest).slice(0, count);
+  const responses = Float64Array.from(entries, responseOf).sort();
+  const weakest = responses[responses.length - count]!;
+  return entries.filter((entry) => responseOf(entry) >= weakest).slice(0, count);
 }
