@@ -192,7 +192,7 @@ export function refine(octave: Octave, start: i32, pixel: i32, contrast: f64, re
     const e = xy * xs - xx * ys;
     const f = xx * yy - xy * xy;
     const determinant = xx * a + xy * b + xs * c;
-    // A singular curvature says nothing about the place: the pixel itself is as good as any.
+    // A singular curvature says nothing about the place: the pixel itself is taken.
     const factor = determinant === 0 ? 0 : -1 / determinant;
     const dx = (a * gx + b * gy + c * gs) * factor;
     const dy = (b * gx + d * gy + e * gs) * factor;
