@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Logger } from '../../src/platform/logging/logger.js';
 import { createEmbeddedRunner, type EmbeddedRunner } from '../../src/runners/embedded/embedded.runner.js';
-import type { Detector, Policy, RunResult } from '../../src/runners/runner.port.js';
+import type { Detector } from '../../src/runners/detector.js';
+import type { Policy, RunResult } from '../../src/runners/runner.port.js';
 import type { GoldenCase } from './golden-folder.js';
 import { watchMemory } from './memory-watch.js';
 

@@ -1,5 +1,6 @@
 import { createLogger } from '../../src/platform/logging/winston-logger.js';
-import { POLICIES, type Detector, type Policy } from '../../src/runners/runner.port.js';
+import type { Detector } from '../../src/runners/detector.js';
+import { POLICIES, type Policy } from '../../src/runners/runner.port.js';
 import { median } from '../../tests/support/velocity-difference.js';
 import { compareVelocities } from './accuracy.js';
 import { EngineProgram } from './engine-program.js';
@@ -40,7 +41,7 @@ export async function measureEngine(
       notes.push('No policy cns: neither `--weights` nor CNS_WEIGHTS names the weights.');
       continue;
     }
-    for (const detector of detectors as Detector[]) {
+    for (const detector of detectors) {
       const task = { cases, detector, policy };
       const measured = new Map<GoldenCase, Measurement[]>(cases.map((golden) => [golden, []]));
       for (let round = 0; round < rounds; round++) {

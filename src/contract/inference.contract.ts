@@ -13,13 +13,33 @@ import {
 export const JOB_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'ABORTED'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-const DETECTOR_NAMES = ['SIFT', 'ORB', 'AKAZE'] as const;
+const DETECTOR_NAMES = ['SIFT', 'ORB', 'AKAZE', 'KAZE', 'BRISK'] as const;
 const POLICY_NAMES = ['ibvs', 'cns'] as const;
 const VISUALIZE_NAMES = ['none', 'sampled', 'all'] as const;
 
 const frameNumber = z.int().min(0).max(10_000_000);
 const focalLength = z.number().positive().max(1e6);
 const principalPoint = z.number().min(-1e6).max(1e6);
+
+const detectorPart = `(${DETECTOR_NAMES.join('|')})(:[0-3]{1,4})?`;
+
+export const detectorSchema = z
+  .string()
+  .regex(new RegExp(`^${detectorPart}(\\+${detectorPart}){0,3}$`), {
+    abort: true,
+    message: `Use ${DETECTOR_NAMES.join(', ')}, or up to four of them joined by "+", for example "AKAZE+ORB". A name may be followed by ":" and quarter turns of the goal frame to match too, digits 0 to 3, for example "AKAZE:02+ORB:13".`,
+  })
+  .refine((text) => isUnique(text.split('+').map((part) => part.split(':')[0])), {
+    message: 'Use each name once.',
+  })
+  .refine((text) => text.split('+').every((part) => isUnique(Array.from(part.split(':')[1] ?? ''))), {
+    message: 'Use each quarter turn of a name once.',
+  })
+  .meta({
+    description:
+      'What finds keypoints: SIFT, ORB, AKAZE, KAZE or BRISK, or up to four of them joined by `+`, each once. A name may be followed by `:` and the quarter turns of the goal frame that are matched too (digits 0 to 3, each once; default `:0`, the goal as it is): `AKAZE:02+ORB:13`. More turns and names take longer.',
+    example: 'SIFT',
+  });
 
 export const parametersSchema = z
   .strictObject({
@@ -30,7 +50,7 @@ export const parametersSchema = z
     endFrame: frameNumber.meta({ description: 'Last frame that may be processed, inclusive.', example: 500 }),
     goalFrameId: frameNumber.meta({ description: 'Frame of the goal video that shows the goal pose.', example: 40 }),
     frameStep: z.int().min(1).max(1_000_000).meta({ example: 2 }),
-    detector: z.enum(DETECTOR_NAMES),
+    detector: detectorSchema,
     useGpus: z.boolean().meta({ description: 'Without a GPU at hand the job runs on the CPU and the result says so.' }),
     intrinsics: z
       .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
@@ -70,6 +90,10 @@ export const rangeSchema = z
     description: '"all", or zero-based inclusive positions of videos in order of creation.',
     example: 'all',
   });
+
+function isUnique(values: readonly unknown[]): boolean {
+  return new Set(values).size === values.length;
+}
 
 export const submitInferenceRoute = defineRoute({
   operationId: 'submitInference',

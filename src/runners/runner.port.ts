@@ -1,10 +1,9 @@
+import type { Detector, DetectorName } from './detector.js';
+
 /**
  * The port every inference engine is reached through. A runner is given files that lie on this machine and a
  * scratch path for its archive; what the bytes are stored in, who pays and which row it belongs to is not its concern.
  */
-
-export const DETECTORS = ['SIFT', 'ORB', 'AKAZE'] as const;
-export type Detector = (typeof DETECTORS)[number];
 
 export const POLICIES = ['ibvs', 'cns'] as const;
 export type Policy = (typeof POLICIES)[number];
@@ -157,7 +156,8 @@ export interface RunnerDescription {
   kind: string;
   name: string;
   version: string;
-  detectors: readonly Detector[];
+  /** What a detector may be made of. */
+  detectors: readonly DetectorName[];
   policies: readonly Policy[];
   device: 'cpu' | 'gpu';
   /** Jobs it works on at the same time. */

@@ -134,6 +134,8 @@ describe('submitting', () => {
     ['an unknown parameter', {}, { frames: 1 }, 'validation-failed', 'parameters.frames'],
     ['an unknown detector', {}, { detector: 'SURF' }, 'validation-failed', 'parameters.detector'],
     ['a detector in lower case', {}, { detector: 'orb' }, 'validation-failed', 'parameters.detector'],
+    ['a detector twice', {}, { detector: 'ORB+ORB' }, 'validation-failed', 'parameters.detector'],
+    ['a quarter turn beyond three', {}, { detector: 'AKAZE:04' }, 'validation-failed', 'parameters.detector'],
     ['no detector', {}, { detector: undefined }, 'validation-failed', 'parameters.detector'],
     ['text for useGpus', {}, { useGpus: 'false' }, 'validation-failed', 'parameters.useGpus'],
     ['a negative start', {}, { startFrame: -1 }, 'validation-failed', 'parameters.startFrame'],

@@ -4,8 +4,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { InferenceResult } from '../../src/contract/inference.contract.js';
-import { DETECTORS, type Detector } from '../../src/runners/runner.port.js';
-import { loadGoldenReference, type GoldenReference } from '../support/golden-reference.js';
+import {
+  loadGoldenReference,
+  REFERENCE_DETECTORS,
+  type GoldenReference,
+  type ReferenceDetector,
+} from '../support/golden-reference.js';
 import { angleBetween, magnitude, median, relativeDifference, weighRotation } from '../support/velocity-difference.js';
 import { readZip } from '../support/zip-content.js';
 import { ApiUser } from './support/api-user.js';
@@ -16,7 +20,7 @@ const CASES = ['dev-a-translate-xy', 'dev-b-roll', 'dev-c-mixed6dof'] as const;
 const WITH_RANGE = 'dev-c-mixed6dof';
 
 /** What holds of the median over the moving frames; `every`: distance of the processed frames. */
-const LIMITS: Record<Detector, { every: number; relative: number; degrees: number }> = {
+const LIMITS: Record<ReferenceDetector, { every: number; relative: number; degrees: number }> = {
   SIFT: { every: 4, relative: 0.05, degrees: 2 },
   AKAZE: { every: 2, relative: 0.05, degrees: 3 },
   ORB: { every: 1, relative: 0.2, degrees: 12 },
@@ -33,7 +37,7 @@ const rangeSchema = z.object({
   end_frame: z.int(),
   frame_step: z.int(),
   frames: z.array(z.int()),
-  detectors: z.record(z.enum(DETECTORS), z.object({ ibvs: z.array(z.array(z.number())) })),
+  detectors: z.record(z.enum(REFERENCE_DETECTORS), z.object({ ibvs: z.array(z.array(z.number())) })),
 });
 
 describe('golden cases through the API', () => {
@@ -51,7 +55,7 @@ describe('golden cases through the API', () => {
       const scene = await uploadScene(user, name);
       scenes.set(name, scene);
       references.set(name, await loadGoldenReference(name));
-      for (const detector of DETECTORS) {
+      for (const detector of REFERENCE_DETECTORS) {
         const { every: frameStep } = LIMITS[detector];
         // So that the last frame is one of them.
         const startFrame = (scene.currentFrameCount - 1) % frameStep;
@@ -66,7 +70,7 @@ describe('golden cases through the API', () => {
   afterAll(() => installation.close());
 
   describe.each(CASES)('%s', (name) => {
-    it.each(DETECTORS)(
+    it.each(REFERENCE_DETECTORS)(
       '%s leads where exact correspondences lead, and comes to rest at the goal',
       async (detector) => {
         const limits = LIMITS[detector];
@@ -123,7 +127,7 @@ describe('golden cases through the API', () => {
       const range = rangeSchema.parse(JSON.parse(await readFile(file, 'utf8')));
       const scene = scenes.get(WITH_RANGE)!;
       const part = { startFrame: range.start_frame, endFrame: range.end_frame, frameStep: range.frame_step };
-      for (const detector of DETECTORS) {
+      for (const detector of REFERENCE_DETECTORS) {
         const [jobId] = await user.submit(scene.datasetId, parametersOf(scene, { ...part, detector }));
         const { velocity, frames } = await user.result(jobId, ALL_JOBS_MS);
         expect(frames.map(({ frame }) => frame)).toEqual(range.frames);

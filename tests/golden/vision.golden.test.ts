@@ -1,9 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createVideoDecoder } from '../../src/platform/media/create-video-decoder.js';
 import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
-import { DETECTORS, type Detector } from '../../src/runners/runner.port.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
-import { loadGoldenReference, type GoldenReference } from '../support/golden-reference.js';
+import {
+  loadGoldenReference,
+  REFERENCE_DETECTORS,
+  type GoldenReference,
+  type ReferenceDetector,
+} from '../support/golden-reference.js';
 import { silentLogger } from '../support/silent-logger.js';
 import type { GrayFrame } from '../support/textured-frame.js';
 import { angleBetween, magnitude, median, relativeDifference, weighRotation } from '../support/velocity-difference.js';
@@ -11,7 +15,7 @@ import { angleBetween, magnitude, median, relativeDifference, weighRotation } fr
 const CASES = ['dev-a-translate-xy', 'dev-b-roll', 'dev-c-mixed6dof'] as const;
 
 /** What holds of the median over the moving frames. `every`: frames between two that are computed. */
-const LIMITS: Record<Detector, { every: number; relative: number; degrees: number; magnitude: number }> = {
+const LIMITS: Record<ReferenceDetector, { every: number; relative: number; degrees: number; magnitude: number }> = {
   SIFT: { every: 5, relative: 0.03, degrees: 1, magnitude: 0.01 },
   AKAZE: { every: 5, relative: 0.03, degrees: 1.5, magnitude: 0.01 },
   ORB: { every: 1, relative: 0.1, degrees: 3, magnitude: 0.02 },
@@ -34,12 +38,12 @@ describe.each(CASES)('golden case %s', (name) => {
     currentFrames = await decode(files.currentVideoPath);
   });
 
-  const start = (detector: Detector, goalFrame: number) => {
+  const start = (detector: ReferenceDetector, goalFrame: number) => {
     const { intrinsics, distance } = files;
     return createServoPipeline({ detector, intrinsics, distance }, goalFrames[goalFrame]);
   };
 
-  it.each(DETECTORS)('%s leads where exact correspondences lead', async (detector) => {
+  it.each(REFERENCE_DETECTORS)('%s leads where exact correspondences lead', async (detector) => {
     const limits = LIMITS[detector];
     const { robust, gt_correspondences: exact } = reference.detectors[detector];
     const ideal = reference.ideal.ibvs_grid;

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { DETECTORS } from '../../src/runners/runner.port.js';
+
+/** The detectors that the reference was run with. */
+export const REFERENCE_DETECTORS = ['SIFT', 'ORB', 'AKAZE'] as const;
+export type ReferenceDetector = (typeof REFERENCE_DETECTORS)[number];
 
 const velocities = z.array(z.array(z.number()).length(6));
 const referenceSchema = z.object({
   ideal: z.object({ ibvs_grid: velocities }),
   detectors: z.record(
-    z.enum(DETECTORS),
+    z.enum(REFERENCE_DETECTORS),
     z.object({ robust: z.object({ ibvs: velocities }), gt_correspondences: z.object({ ibvs: velocities }) }),
   ),
 });

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { ZipFile } from 'yazl';
 
+import { DETECTOR_NAMES } from '../../src/runners/detector.js';
 import {
   RunnerCancelledError,
   RunnerCheckpointError,
@@ -12,7 +13,6 @@ import {
   RunnerUnavailableError,
 } from '../../src/runners/runner.errors.js';
 import {
-  DETECTORS,
   type RunContext,
   type RunInput,
   type Runner,
@@ -108,7 +108,7 @@ function description(slots: number): RunnerDescription {
     kind: 'scripted',
     name: 'Scripted runner',
     version: '1',
-    detectors: DETECTORS,
+    detectors: DETECTOR_NAMES,
     policies: ['ibvs'],
     device: 'cpu',
     slots,

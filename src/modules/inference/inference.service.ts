@@ -1,14 +1,8 @@
 import { AppError, invalidField } from '../../platform/app-error.js';
 import type { Transaction, UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Once } from '../../platform/once.js';
-import type {
-  Detector,
-  Intrinsics,
-  Policy,
-  RunnerDescription,
-  RunParameters,
-  VisualizeMode,
-} from '../../runners/runner.port.js';
+import { parseDetector, type Detector } from '../../runners/detector.js';
+import type { Intrinsics, Policy, RunnerDescription, RunParameters, VisualizeMode } from '../../runners/runner.port.js';
 import { priceOfFrames } from '../credit/credit.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
@@ -120,6 +114,7 @@ export class InferenceService {
           throw new AppError('job-not-final', `The job is ${ended.status}; it can be repeated when it has ended.`);
         }
         this.requirePolicy(ended.parameters.policy);
+        this.requireDetector(ended.parameters.detector);
         const { datasetId, parameters, priority, timeoutSeconds } = ended;
         await this.holdInputs(scope, ended);
         const live = new Map((await videos.listOf(datasetId)).map((video) => [video.id, video]));
@@ -227,9 +222,20 @@ export class InferenceService {
     throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
   }
 
+  private requireDetector(detector: Detector): void {
+    const parts = parseDetector(detector);
+    if (parts === null) throw invalidField('parameters.detector', `"${detector}" is no detector.`);
+    const offered = this.deps.capabilities.detectors;
+    const missing = parts.find(({ name }) => !offered.includes(name));
+    if (missing === undefined) return;
+    const message = `No runner of this installation offers ${missing.name}. There are: ${offered.join(', ')}.`;
+    throw invalidField('parameters.detector', message);
+  }
+
   private completeParameters(given: Submission['parameters']): RunParameters {
     const policy = given.policy ?? 'ibvs';
     this.requirePolicy(policy);
+    this.requireDetector(given.detector);
     return {
       startFrame: given.startFrame,
       endFrame: given.endFrame,

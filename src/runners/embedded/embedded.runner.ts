@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 
 import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerCancelledError, RunnerUnavailableError } from '../runner.errors.js';
+import { DETECTOR_NAMES } from '../detector.js';
 import {
-  DETECTORS,
   type RunContext,
   type RunInput,
   type Runner,
@@ -75,7 +75,7 @@ class EnginePool implements EmbeddedRunner {
       kind: 'embedded',
       name: 'Embedded CPU engine',
       version: this.options.version,
-      detectors: DETECTORS,
+      detectors: DETECTOR_NAMES,
       policies: ['ibvs'],
       device: 'cpu',
       slots: this.options.processes,

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../tests/support/textured-frame.js';
 import { RunnerInputError } from '../runner.errors.js';
-import { DETECTORS, type Detector } from '../runner.port.js';
+import { DETECTOR_NAMES, type Detector } from '../detector.js';
 import { createServoPipeline, type ServoPipeline, type StepResult } from './pipeline.js';
+import { turnBack, turnImage } from './vision/quarter-turn.js';
 
 const INTRINSICS = { fx: 300, fy: 300, cx: 160, cy: 120 };
 const DISTANCE = 0.5;
@@ -13,7 +14,7 @@ afterEach(() => {
   for (const pipeline of open.splice(0)) pipeline.dispose();
 });
 
-describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
+describe.each([...DETECTOR_NAMES, 'AKAZE:02+ORB:13'])('servo pipeline with %s', (detector) => {
   it('leads back along a sideways shift', async () => {
     const pipeline = await pipelineWithGoal(detector, texturedFrame(320, 240));
     const result = pipeline.step(texturedFrame(320, 240, -12, 6));
@@ -86,6 +87,64 @@ describe.each(DETECTORS)('servo pipeline with %s', (detector) => {
         expect(error).toBeInstanceOf(RunnerInputError);
       });
     }
+  });
+});
+
+describe('quarter turns of the goal', () => {
+  const TURNS = [0, 1, 2, 3] as const;
+
+  it.each(DETECTOR_NAMES)('%s finds a turned frame again, as well as the frame itself', async (name) => {
+    const goal = texturedFrame(320, 240);
+    const pipeline = await pipelineWithGoal(`${name}:0123`, goal);
+    const plain = await pipelineWithGoal(name, goal);
+    expect(pipeline.step(goal).inliers).toBeGreaterThanOrEqual(plain.step(goal).inliers);
+    for (const turn of TURNS) {
+      const { observation } = pipeline.step(turnImage(goal, turn));
+      // Upside down, the points determine no velocity with image-based servoing; that is the policy's affair.
+      expect(observation.problem).toBeNull();
+      const { count, goal: from, current } = observation.matches;
+      const back = turnBack(Float32Array.from(current), turn, goal);
+      const distances = Array.from({ length: count }, (_, i) =>
+        Math.hypot(back[2 * i] - from[2 * i], back[2 * i + 1] - from[2 * i + 1]),
+      );
+      // The turned goal looks exactly like the frame: every keypoint is where it belongs.
+      expect(distances.filter((distance) => distance < 0.01).length).toBeGreaterThan(0.98 * count);
+    }
+  });
+
+  it('lists a keypoint once, however many turns show it', async () => {
+    const goal = texturedFrame(320, 240);
+    const plain = await pipelineWithGoal('AKAZE', goal);
+    const turned = await pipelineWithGoal('AKAZE:0123', goal);
+    expect(turned.goalKeypoints).toBeLessThan(2 * plain.goalKeypoints);
+  });
+
+  it('calls keypoints by ascending indices, none twice', async () => {
+    const goal = texturedFrame(320, 240);
+    const pipeline = await pipelineWithGoal('AKAZE:02+ORB:13', goal);
+    const { goalIndex } = pipeline.step(turnImage(goal, 3)).observation.matches;
+    expect([...goalIndex]).toEqual([...new Set(goalIndex)].sort((a, b) => a - b));
+    expect(goalIndex.at(-1)).toBeLessThan(pipeline.goalKeypoints);
+  });
+});
+
+describe('combined detectors', () => {
+  it('use the keypoints of all parts, in the order written', async () => {
+    const goal = texturedFrame(320, 240);
+    const [akaze, orb, both] = [
+      await pipelineWithGoal('AKAZE', goal),
+      await pipelineWithGoal('ORB', goal),
+      await pipelineWithGoal('AKAZE+ORB', goal),
+    ];
+    expect(both.goalKeypoints).toBe(akaze.goalKeypoints + orb.goalKeypoints);
+    const frame = texturedFrame(320, 240, 7, -5);
+    const alone = [akaze, orb].map((pipeline) => pipeline.step(frame).observation.matches);
+    const { matches } = both.step(frame).observation;
+    expect(matches.count).toBe(alone[0].count + alone[1].count);
+    expect([...matches.goalIndex]).toEqual([
+      ...alone[0].goalIndex,
+      ...alone[1].goalIndex.map((index) => index + akaze.goalKeypoints),
+    ]);
   });
 });
 

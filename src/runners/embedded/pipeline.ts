@@ -1,7 +1,9 @@
-import type { Detector, FrameProblem, Intrinsics } from '../runner.port.js';
+import type { Detector } from '../detector.js';
+import type { FrameProblem, Intrinsics } from '../runner.port.js';
 import { createPolicy } from './policy/create-policy.js';
 import type { ServoPolicy, Velocity } from './policy/servo-policy.js';
-import type { Features, GrayImage } from './vision/features.js';
+import type { GrayImage } from './vision/features.js';
+import type { Goal } from './vision/goal.js';
 import { countInliers, featureErrorPx, type Observation } from './vision/observation.js';
 import { Observer } from './vision/observer.js';
 
@@ -41,7 +43,7 @@ export interface ServoPipelineOptions {
 export async function createServoPipeline(options: ServoPipelineOptions, goalFrame: GrayImage): Promise<ServoPipeline> {
   const observer = await Observer.create(options.detector);
   try {
-    const goal = observer.goalFeatures(goalFrame);
+    const goal = observer.findGoal(goalFrame);
     return new KeypointServo(observer, goal, await createPolicy(options));
   } catch (error) {
     observer.dispose();
@@ -52,12 +54,12 @@ export async function createServoPipeline(options: ServoPipelineOptions, goalFra
 class KeypointServo implements ServoPipeline {
   constructor(
     private readonly observer: Observer,
-    private readonly goal: Features,
+    private readonly goal: Goal,
     private readonly policy: ServoPolicy,
   ) {}
 
   get goalKeypoints(): number {
-    return this.goal.count;
+    return this.goal.keypoints.count;
   }
 
   step(frame: GrayImage): StepResult {

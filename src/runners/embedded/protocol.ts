@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
+import { isDetector } from '../detector.js';
 import {
   CHECKPOINT_STATE_BYTES,
-  DETECTORS,
   FRAME_PROBLEMS,
   POLICIES,
   VISUALIZE_MODES,
@@ -60,7 +60,7 @@ const runInputSchema = z.object({
     endFrame: z.int().nonnegative(),
     frameStep: z.int().positive(),
     goalFrameId: z.int().nonnegative(),
-    detector: z.enum(DETECTORS),
+    detector: z.string().refine(isDetector),
     policy: z.enum(POLICIES),
     useGpus: z.boolean(),
     intrinsics: intrinsicsSchema,

@@ -1,4 +1,5 @@
-import type { Detector, FrameProblem } from '../../runner.port.js';
+import type { Detector } from '../../detector.js';
+import type { FrameProblem } from '../../runner.port.js';
 import type { StepResult } from '../pipeline.js';
 import type { GrayImage } from '../vision/features.js';
 import type { Observation } from '../vision/observation.js';

@@ -1,4 +1,4 @@
-import type { Detector } from '../../runner.port.js';
+import type { Detector } from '../../detector.js';
 import type { ResultArchive } from '../archive/result-archive.js';
 import type { StepResult } from '../pipeline.js';
 import { createCorrespondencePainter } from './correspondence-picture.js';

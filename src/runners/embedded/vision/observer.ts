@@ -1,101 +1,148 @@
 import { RunnerInputError } from '../../runner.errors.js';
-import type { Detector, FrameProblem } from '../../runner.port.js';
+import { parseDetector, type Detector, type DetectorPart } from '../../detector.js';
+import type { FrameProblem } from '../../runner.port.js';
 import { agree, MINIMUM_POINTS } from './agreement.js';
-import { AkazeDetector } from './akaze.js';
-import type { FeatureDetector, Features, GrayImage, Keypoints } from './features.js';
+import { createDetector } from './create-detector.js';
+import type { FeatureDetector, Features, GrayImage } from './features.js';
+import { GoalKeypoints, type Goal, type GoalPart, type GoalTurn } from './goal.js';
 import { Matcher, type Matches } from './matching.js';
 import { NO_MATCHES, NO_PAIRS, type MatchedPairs, type Observation } from './observation.js';
-import { OrbDetector } from './orb.js';
-import { SiftDetector } from './sift.js';
+import { turnBack, turnImage } from './quarter-turn.js';
 import { workingImage } from './working-image.js';
 
 /** A frame whose grey levels differ by no more than compression noise does shows nothing. */
 const BLANK_RANGE = 2;
+
+interface ObserverPart extends DetectorPart {
+  detector: FeatureDetector;
+  /** One for each turn: a matcher keeps the goal it has seen last. */
+  matchers: readonly Matcher[];
+}
+
+/** The matches of one part of the detector in a frame. */
+interface PartMatches {
+  turn: GoalTurn;
+  current: Features;
+  matches: Matches;
+}
 
 /**
  * Finds the goal's keypoints again in frames: features, matches, agreement. One frame knows nothing of another, so any
  * number of observers may share the frames of a job.
  */
 export class Observer {
-  /** @throws Error when the kernels are not built */
+  /** @throws RangeError for a text that is no detector; Error when the kernels are not built */
   static async create(detector: Detector): Promise<Observer> {
-    return new Observer(await createDetector(detector), await Matcher.create());
+    const parts = parseDetector(detector);
+    if (parts === null) throw new RangeError(`"${detector}" is no detector`);
+    return new Observer(await Promise.all(parts.map(createPart)));
   }
 
-  private constructor(
-    private readonly detector: FeatureDetector,
-    private readonly matcher: Matcher,
-  ) {}
+  private constructor(private readonly parts: readonly ObserverPart[]) {}
 
   /** @throws RunnerInputError when the frame is blank, has fewer than 4 keypoints or needs more memory than there is */
-  goalFeatures(frame: GrayImage): Features {
+  findGoal(frame: GrayImage): Goal {
     if (isBlank(frame.gray)) {
       throw new RunnerInputError('The goal frame is blank: it shows no texture to find keypoints on');
     }
-    const goal = this.features(frame);
-    if (goal.count < MINIMUM_POINTS) {
+    const keypoints = new GoalKeypoints();
+    const parts = this.parts.map((part) => goalPart(part, frame, keypoints));
+    if (keypoints.count < MINIMUM_POINTS) {
       throw new RunnerInputError(
-        `The goal frame has ${goal.count} keypoints; at least ${MINIMUM_POINTS} are needed. Choose a frame with more texture`,
+        `The goal frame has ${keypoints.count} keypoints; at least ${MINIMUM_POINTS} are needed. Choose a frame with more texture`,
       );
     }
-    return goal;
+    return { width: frame.width, height: frame.height, keypoints: keypoints.toKeypoints(), parts };
   }
 
   /**
    * The frame's size may differ from the goal's.
+   * @param goal found by an observer with the same detector
    * @throws RunnerInputError when the frame needs more memory than there is
    */
-  observe(goal: Features, frame: GrayImage): Observation {
+  observe(goal: Goal, frame: GrayImage): Observation {
     if (isBlank(frame.gray)) return unusable('blank-frame', 0);
-    const current = this.features(frame);
-    if (current.count < MINIMUM_POINTS) return unusable('too-few-keypoints', current.count);
-    const matches = positions(goal, current, this.matcher.match(goal, current));
-    return { keypoints: current.count, matches, ...agree(matches, goal, frame) };
+    const features = this.parts.map(({ detector }) => detect(detector, frame));
+    const keypoints = features.reduce((sum, { count }) => sum + count, 0);
+    if (keypoints < MINIMUM_POINTS) return unusable('too-few-keypoints', keypoints);
+    const matches = goal.parts.map((part, i) => matchPart(part, this.parts[i]!.matchers, features[i]!));
+    const pairs = positions(matches);
+    return { keypoints, matches: pairs, ...agree(pairs, goal.keypoints, frame) };
   }
 
   dispose(): void {
-    this.detector.dispose();
-  }
-
-  private features({ gray, width, height }: GrayImage): Features {
-    const image = workingImage(gray, width, height);
-    const features = this.detector.detect(image.gray, image.width, image.height);
-    return { ...features, points: image.toFrame(features.points) };
+    for (const { detector } of this.parts) detector.dispose();
   }
 }
 
-function createDetector(detector: Detector): Promise<FeatureDetector> {
-  switch (detector) {
-    case 'SIFT':
-      return SiftDetector.create();
-    case 'ORB':
-      return OrbDetector.create();
-    case 'AKAZE':
-      return AkazeDetector.create();
-  }
+async function createPart(part: DetectorPart): Promise<ObserverPart> {
+  const matchers = await Promise.all(part.turns.map(() => Matcher.create()));
+  return { ...part, matchers, detector: await createDetector(part.name) };
+}
+
+/**
+ * The turn that most keypoints are found again in. Only one: the others show the same keypoints, less like they are in
+ * this frame.
+ */
+function matchPart({ turns }: GoalPart, matchers: readonly Matcher[], current: Features): PartMatches {
+  return turns
+    .map((turn, i) => ({ turn, current, matches: matchers[i]!.match(turn.features, current) }))
+    .reduce((best, next) => (next.matches.count > best.matches.count ? next : best));
+}
+
+function goalPart({ name, turns, detector }: ObserverPart, frame: GrayImage, keypoints: GoalKeypoints): GoalPart {
+  keypoints.beginPart();
+  return {
+    name,
+    turns: turns.map((turn) => {
+      const turned = detect(detector, turnImage(frame, turn));
+      const features = { ...turned, points: turnBack(turned.points, turn, frame) };
+      return { turn, features, goalIndex: keypoints.addTurn(features) };
+    }),
+  };
+}
+
+function detect(detector: FeatureDetector, { gray, width, height }: GrayImage): Features {
+  const image = workingImage(gray, width, height);
+  const features = detector.detect(image.gray, image.width, image.height);
+  return { ...features, points: image.toFrame(features.points) };
 }
 
 function unusable(problem: FrameProblem, keypoints: number): Observation {
   return { keypoints, matches: NO_MATCHES, inliers: new Uint8Array(0), weighted: NO_PAIRS, problem };
 }
 
-function positions(goal: Keypoints, current: Keypoints, matches: Matches): MatchedPairs {
-  const { count } = matches;
+/** The matches of all parts as positions, by ascending index of the goal's keypoint. */
+function positions(parts: readonly PartMatches[]): MatchedPairs {
+  const count = parts.reduce((sum, { matches }) => sum + matches.count, 0);
   const pairs: MatchedPairs = {
     count,
-    goalIndex: matches.goal,
+    goalIndex: new Int32Array(count),
     goal: new Float64Array(2 * count),
     current: new Float64Array(2 * count),
   };
-  for (let i = 0; i < count; i++) {
-    const from = 2 * matches.goal[i]!;
-    const to = 2 * matches.current[i]!;
-    pairs.goal[2 * i] = goal.points[from]!;
-    pairs.goal[2 * i + 1] = goal.points[from + 1]!;
-    pairs.current[2 * i] = current.points[to]!;
-    pairs.current[2 * i + 1] = current.points[to + 1]!;
+  let next = 0;
+  for (const { turn, current, matches } of parts) {
+    for (const i of byGoalIndex(turn, matches)) {
+      const from = 2 * matches.goal[i]!;
+      const to = 2 * matches.current[i]!;
+      pairs.goalIndex[next] = turn.goalIndex[matches.goal[i]!]!;
+      pairs.goal[2 * next] = turn.features.points[from]!;
+      pairs.goal[2 * next + 1] = turn.features.points[from + 1]!;
+      pairs.current[2 * next] = current.points[to]!;
+      pairs.current[2 * next + 1] = current.points[to + 1]!;
+      next++;
+    }
   }
   return pairs;
+}
+
+/** The numbers of the matches, ordered by what the goal's list calls their keypoints. */
+function* byGoalIndex({ goalIndex }: GoalTurn, { count, goal }: Matches): Generator<number> {
+  // Both numbers in one key: sorting plain numbers needs no comparison function.
+  const keys = new Float64Array(count);
+  for (let i = 0; i < count; i++) keys[i] = goalIndex[goal[i]!]! * count + i;
+  for (const key of keys.sort()) yield key % count;
 }
 
 function isBlank(gray: Uint8Array): boolean {

@@ -1,8 +1,8 @@
-import { loadOpenCV } from '@opencvjs/node';
-import type { FeatureDetector, Features } from './features.js';
+import type { Descriptors, FeatureDetector, Features } from './features.js';
 import { MAXIMUM_KEYPOINTS, strongest } from './strongest.js';
+import { unitDescriptors } from './unit-descriptors.js';
 
-/** The few OpenCV objects used here; the published types lack AKAZE and the fields of a keypoint. */
+/** The few OpenCV objects used here; the published types lack KAZE and the fields of a keypoint. */
 interface Deletable {
   delete(): void;
 }
@@ -10,6 +10,9 @@ interface Mat extends Deletable {
   readonly rows: number;
   readonly cols: number;
   readonly data: Uint8Array;
+  readonly data32F: Float32Array;
+  /** One of OpenCV's `CV_…` element types. */
+  type(): number;
 }
 interface Keypoint {
   pt: { x: number; y: number };
@@ -25,14 +28,20 @@ interface Feature2D extends Deletable {
 interface OpenCv {
   Mat: { new (): Mat; new (rows: number, columns: number, type: number): Mat };
   KeyPointVector: new () => KeypointVector;
-  AKAZE: new () => Feature2D;
+  KAZE: new () => Feature2D;
+  BRISK: new () => Feature2D;
+  CV_32F: number;
   CV_8UC1: number;
   exceptionFromPtr(pointer: number): { msg: string };
 }
 
-/** AKAZE of opencv.js with the default parameters of `AKAZE_create()`. */
+type DetectorClass = 'KAZE' | 'BRISK';
+
+/** KAZE and BRISK of opencv.js with the default parameters of their `create()`. */
 export class OpenCvDetector implements FeatureDetector {
-  static async create(name: 'AKAZE'): Promise<OpenCvDetector> {
+  static async create(name: DetectorClass): Promise<OpenCvDetector> {
+    // On demand: ten megabytes of WebAssembly, which a job with other detectors does not wait for.
+    const { loadOpenCV } = await import('@opencvjs/node');
     // The published types describe another selection of classes than the module has.
     const opencv = (await loadOpenCV()) as unknown as OpenCv;
     return new OpenCvDetector(opencv, new opencv[name]());
@@ -73,13 +82,14 @@ export class OpenCvDetector implements FeatureDetector {
       return { row, response: keypoint.response, x: keypoint.pt.x, y: keypoint.pt.y };
     });
     const kept = strongest(found, MAXIMUM_KEYPOINTS);
-    const bytes = descriptors.cols;
-    const length = bytes <= 32 ? 32 : 64;
-    const values = new Uint8Array(kept.length * length);
-    const source = descriptors.data;
-    kept.forEach(({ row }, i) => values.set(source.subarray(row * bytes, (row + 1) * bytes), i * length));
     const points = Float32Array.from(kept.flatMap(({ x, y }) => [x, y]));
-    return { count: kept.length, points, descriptors: { metric: 'hamming', length, values } };
+    const rows = kept.map(({ row }) => row);
+    const isFloat = descriptors.type() === this.opencv.CV_32F;
+    return {
+      count: kept.length,
+      points,
+      descriptors: isFloat ? euclidean(descriptors, rows) : hamming(descriptors, rows),
+    };
   }
 
   /** OpenCV throws the address of a C++ exception. */
@@ -87,4 +97,17 @@ export class OpenCvDetector implements FeatureDetector {
     if (typeof error !== 'number') return error;
     return new Error(`OpenCV failed on the frame: ${this.opencv.exceptionFromPtr(error).msg}`);
   }
+}
+
+function hamming({ cols: bytes, data }: Mat, rows: number[]): Descriptors {
+  const length = bytes <= 32 ? 32 : 64;
+  const values = new Uint8Array(rows.length * length);
+  rows.forEach((row, i) => values.set(data.subarray(row * bytes, (row + 1) * bytes), i * length));
+  return { metric: 'hamming', length, values };
+}
+
+function euclidean({ cols: length, data32F }: Mat, rows: number[]): Descriptors {
+  const values = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => values.set(data32F.subarray(row * length, (row + 1) * length), i * length));
+  return unitDescriptors(values, length);
 }
