@@ -184,9 +184,9 @@ module.exports = {
     },
     {
       name: 'node-av-in-decoder-process',
-      comment: 'The GPLv3 binary runs in a process of its own (ADR 0010): no other file may load it.',
+      comment: 'The GPLv3 binary runs in a process of its own (ADR 0010): nothing else may load it.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/platform/media/decoder-process\\.ts$', TESTS] },
+      from: { path: '^src/', pathNot: ['^src/platform/media/decoder-process(/|\\.ts$)', TESTS] },
       to: { path: npm('node-av') },
     },
     {

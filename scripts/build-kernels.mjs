@@ -14,23 +14,27 @@ const PART_SUFFIX = '.part.as.ts';
 const FLAGS = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'];
 const COMPILE_TIMEOUT_MS = 120_000;
 const SECTION_NAME = 'fingerprint';
-const folder = fileURLToPath(new URL('../src/runners/embedded/kernels/', import.meta.url));
+const FOLDERS = ['../src/platform/media/kernels/', '../src/runners/embedded/kernels/'];
 const compilerManifest = createRequire(import.meta.url).resolve('assemblyscript/package.json');
 const compiler = join(dirname(compilerManifest), 'bin', 'asc.js');
 const { version } = JSON.parse(await readFile(compilerManifest, 'utf8'));
 
-const sources = (await readdir(folder)).filter((name) => name.endsWith(SOURCE_SUFFIX)).sort();
-const parts = await Promise.all(sources.filter(isPart).map((name) => readFile(join(folder, name))));
-for (const file of sources.filter((name) => !isPart(name))) await buildKernel(file);
+for (const folder of FOLDERS) await buildFolder(fileURLToPath(new URL(folder, import.meta.url)));
+
+async function buildFolder(folder) {
+  const sources = (await readdir(folder)).filter((name) => name.endsWith(SOURCE_SUFFIX)).sort();
+  const parts = await Promise.all(sources.filter(isPart).map((name) => readFile(join(folder, name))));
+  for (const file of sources.filter((name) => !isPart(name))) await buildKernel(folder, file, parts);
+}
 
 function isPart(name) {
   return name.endsWith(PART_SUFFIX);
 }
 
-async function buildKernel(file) {
+async function buildKernel(folder, file, parts) {
   const source = join(folder, file);
   const target = join(folder, file.slice(0, -SOURCE_SUFFIX.length) + '.wasm');
-  const section = fingerprintSection(await readFile(source));
+  const section = fingerprintSection([await readFile(source), ...parts]);
   const built = await readOrNull(target);
   if (built?.subarray(-section.length).equals(section)) return;
   // A name of its own until complete: two builds at once, or one that is cut short, never leave half a module.
@@ -51,12 +55,8 @@ async function buildKernel(file) {
 }
 
 /** A WebAssembly custom section (id 0) named SECTION_NAME; every length fits one LEB128 byte. */
-function fingerprintSection(source) {
-  const digest = createHash('sha256')
-    .update(version)
-    .update(FLAGS.join(' '))
-    .update(Buffer.concat([source, ...parts]))
-    .digest();
+function fingerprintSection(sources) {
+  const digest = createHash('sha256').update(version).update(FLAGS.join(' ')).update(Buffer.concat(sources)).digest();
   const name = Buffer.from(SECTION_NAME);
   return Buffer.concat([Buffer.from([0, 1 + name.length + digest.length, name.length]), name, digest]);
 }

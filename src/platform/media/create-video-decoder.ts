@@ -8,8 +8,6 @@ export interface VideoDecoderOptions {
   /** An `ffmpeg` binary (5.1 or newer, `ffprobe` beside it) to use instead of the built-in decoder. */
   ffmpegPath?: string;
   logger: Logger;
-  /** Threads of one decoder process that gives frames; default 2. */
-  threads?: number;
   /** Default 6 hours: a long video takes its time, and one that hangs is found by `frameTimeoutMs`. */
   probeTimeoutMs?: number;
   /** Default 30 seconds. */
@@ -20,11 +18,10 @@ export interface VideoDecoderOptions {
 
 const PROBE_TIMEOUT_MS = 6 * 3600 * 1000;
 
-/** The decoder that the configuration asks for. It holds nothing open between calls. */
+/** The decoder that the configuration asks for. It holds nothing open but what its `prepare` has started. */
 export function createVideoDecoder(options: VideoDecoderOptions): VideoDecoder {
   const settings: DecoderSettings = {
     logger: options.logger,
-    threads: options.threads ?? 2,
     probeTimeoutMs: options.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
     frameTimeoutMs: options.frameTimeoutMs ?? 30_000,
     limits: { ...DEFAULT_VIDEO_LIMITS, ...options.limits },

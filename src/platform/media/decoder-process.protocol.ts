@@ -1,49 +1,39 @@
-import { z } from 'zod';
-import { MEDIA_PROBLEMS, type FrameRange } from './video-decoder.port.js';
 import type { Container } from './container-inspector.js';
 import type { VideoLimits } from './decoder-settings.js';
+import type { FrameRange, MediaProblem, VideoInfo } from './video-decoder.port.js';
 
 /**
- * How the decoder process and its parent talk: one request down the IPC channel, messages back up the same way, and
- * frames through a pipe of their own (file descriptor 3), which makes the process wait when nobody reads.
+ * How the decoder process and its parent talk: requests down the IPC channel, one at a time, messages back up the same
+ * way, and frames through a pipe of their own (file descriptor 3), which makes the process wait when nobody reads.
+ * This module is loaded with each decoder process, so it imports types only.
  */
 
-/** The one thing a decoder process is started for. */
 export interface DecoderRequest {
   /** Absolute path of a regular file. */
   path: string;
   container: Container;
-  threads: number;
   limits: VideoLimits;
   /** The frames to send; null to describe the video instead. */
   range: FrameRange | null;
 }
 
-/** Messages of the process. It handles hostile files, so the parent believes nothing that does not fit. */
-export const decoderMessageSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), decodedFrames: z.number().int().nonnegative() }),
-  z.object({
-    type: z.literal('described'),
-    video: z.object({
-      container: z.string(),
-      codec: z.string(),
-      width: z.number().int().positive(),
-      height: z.number().int().positive(),
-      frameCount: z.number().int().positive(),
-      frameRate: z.number().positive().nullable(),
-      durationSeconds: z.number().nonnegative(),
-    }),
-  }),
-  z.object({ type: z.literal('media-error'), problem: z.enum(MEDIA_PROBLEMS), message: z.string() }),
-  z.object({ type: z.literal('decoder-error'), message: z.string() }),
-]);
-export type DecoderMessage = z.infer<typeof decoderMessageSchema>;
+/** What the process says. Every request gets one answer, and signs of progress before it. */
+export type DecoderMessage =
+  | { type: 'progress'; decodedFrames: number }
+  /** All frames asked for have been sent, except those that damage has taken. */
+  | { type: 'sent' }
+  | { type: 'described'; video: VideoInfo }
+  | { type: 'media-error'; problem: MediaProblem; message: string }
+  | { type: 'decoder-error'; message: string };
 
 /** File descriptor of the pipe that frames travel through. */
 export const FRAME_PIPE = 3;
 
-/** In front of each frame: index, width and height, 32 bits each, little endian. Width × height bytes follow. */
+/** In front of each frame: index, width and height, 32 bits each, little endian. Width x height bytes follow. */
 export const FRAME_HEADER_BYTES = 12;
+
+/** The index in a header without a frame: the request is done, and its answer tells how. */
+export const END_OF_FRAMES = 0xffff_ffff;
 
 export interface FrameHeader {
   index: number;

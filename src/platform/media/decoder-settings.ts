@@ -24,8 +24,6 @@ export const DEFAULT_VIDEO_LIMITS: VideoLimits = {
 /** What every implementation of the decoder is given. */
 export interface DecoderSettings {
   logger: Logger;
-  /** Threads of one decoder process that gives frames. A probe uses one, see `PROBE_THREADS`. */
-  threads: number;
   /** A whole probe, which decodes the whole file, has to end within this time. */
   probeTimeoutMs: number;
   /** A decoder that is waited for and makes no progress for this long is ended. */
@@ -35,9 +33,10 @@ export interface DecoderSettings {
 
 /**
  * With several threads FFmpeg hands a picture out before the thread that decodes it has found the damage in it: in
- * FFmpeg 5 each time, in FFmpeg 8 now and then. Whether a file is intact must not depend on luck.
+ * FFmpeg 5 each time, in FFmpeg 8 now and then. Whether a file is intact, and which of its pictures are, must not depend
+ * on luck. Decoding takes its time beside the search for keypoints anyway, which takes longer for a picture of any size.
  */
-export const PROBE_THREADS = 1;
+export const DECODER_THREADS = 1;
 
 /**
  * The largest picture a decoder may take memory for, in pixels, so that one that grows in the middle of a stream is

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { childEnvironment } from '../child-environment.js';
 import { ByteReader } from './byte-reader.js';
 import { inspectContainer, type Container } from './container-inspector.js';
-import { maxPixels, PROBE_THREADS, type DecoderSettings } from './decoder-settings.js';
+import { maxPixels, DECODER_THREADS, type DecoderSettings } from './decoder-settings.js';
+import { framesInOwnSession } from './frames-in-own-session.js';
 import { assertFrameRange, lastIndexOf } from './frame-range.js';
 import {
   changingSize,
@@ -15,9 +16,11 @@ import {
   noPictures,
   tooManyFrames,
 } from './media-problems.js';
+import { orientationOf, uprightSize, type Orientation } from './orientation.js';
 import { pipeOf, SupervisedChild, type ChildExit } from './supervised-child.js';
 import {
   DecoderFailedError,
+  type DecodingSession,
   type FrameRange,
   type VideoDecoder,
   type VideoFrame,
@@ -48,18 +51,33 @@ export class FfmpegCliDecoder implements VideoDecoder {
     const decoded = await this.#countFrames(file, signal, deadline - Date.now());
     const { indexedFrames } = file.stream;
     if (indexedFrames !== null && decoded < indexedFrames) await this.#assertIndexIsServed(file, indexedFrames, signal);
-    const { width, height } = file.stream;
-    return describeVideo(file.container, file.stream, file.durationSeconds, { width, height, frameCount: decoded });
+    const size = uprightSize(file.stream, file.orientation);
+    return describeVideo(file.container, file.stream, file.durationSeconds, { ...size, frameCount: decoded });
   }
 
-  async *frames(path: string, range: FrameRange, { signal }: { signal: AbortSignal }): AsyncGenerator<VideoFrame> {
+  frames(path: string, range: FrameRange, options: { signal: AbortSignal }): AsyncGenerator<VideoFrame> {
+    return framesInOwnSession(this, path, range, options);
+  }
+
+  openSession(): DecodingSession {
+    return {
+      frames: (path, range, { signal }) => this.#frames(path, range, signal),
+      close: async () => undefined,
+    };
+  }
+
+  /** Each run of ffmpeg is about one video: there is nothing to start ahead. */
+  prepare(): void {}
+
+  async close(): Promise<void> {}
+
+  async *#frames(path: string, range: FrameRange, signal: AbortSignal): AsyncGenerator<VideoFrame> {
     assertFrameRange(range);
     const file = await this.#open(path, signal);
-    const { width, height } = file.stream;
+    const { width, height } = uprightSize(file.stream, file.orientation);
     const last = lastIndexOf(range);
     const sink = ['-frames:v', String(last + 1), '-f', 'rawvideo', 'pipe:1'];
-    const parameters = this.#decodeArguments(file, this.settings.threads, sink);
-    const child = this.#run(this.ffmpegPath, parameters, signal);
+    const child = this.#run(this.ffmpegPath, this.#decodeArguments(file, sink), signal);
     try {
       const reader = new ByteReader(child.output);
       const skipped = new Uint8Array(width * height);
@@ -84,7 +102,8 @@ export class FfmpegCliDecoder implements VideoDecoder {
     const input = inputArguments(container, resolvePath(path));
     const facts = await this.#ask(['-show_streams', '-show_format', ...input], signal);
     const stream = chooseVideoStream(facts.streams.map(factsOf), container, this.settings.limits);
-    return { container, input, stream, durationSeconds: positive(facts.format?.duration) };
+    const orientation = orientationIn(facts.streams.find(({ index }) => index === stream.index));
+    return { container, input, stream, orientation, durationSeconds: positive(facts.format?.duration) };
   }
 
   /** Decodes everything: headers lie about the number of frames, and only this finds damage. */
@@ -92,8 +111,7 @@ export class FfmpegCliDecoder implements VideoDecoder {
     const { limits } = this.settings;
     // One line per frame: a sign of progress, and a writer that fails, and so ends, when this process is gone.
     const sink = ['-frames:v', String(limits.maxFrames + 1), '-f', 'framecrc', 'pipe:1'];
-    const parameters = this.#decodeArguments(file, PROBE_THREADS, sink);
-    const child = this.#run(this.ffmpegPath, parameters, signal, limitMs);
+    const child = this.#run(this.ffmpegPath, this.#decodeArguments(file, sink), signal, limitMs);
     try {
       let frameCount = 0;
       const lines = createInterface({ input: child.output, crlfDelay: Infinity });
@@ -120,15 +138,18 @@ export class FfmpegCliDecoder implements VideoDecoder {
     if (Number(facts.streams[0]?.nb_read_packets ?? 0) < indexedFrames) throw incompleteVideo();
   }
 
-  #decodeArguments({ input, stream }: OpenedFile, threads: number, sink: string[]): string[] {
+  #decodeArguments({ input, stream, orientation }: OpenedFile, sink: string[]): string[] {
     const { width, height } = stream;
     const { limits } = this.settings;
     // ffmpeg would scale a picture of another size in silence; a crop to an impossible width makes it stop instead.
     const sameSize = `if(eq(iw\\,${width})*eq(ih\\,${height})\\,${width}\\,-1)`;
-    const filters = ['scale=flags=accurate_rnd:out_range=pc', 'format=gray', `crop=w=${sameSize}:h=${height}:exact=1`];
+    const filters = [
+      ...['scale=flags=accurate_rnd:out_range=pc', 'format=gray', `crop=w=${sameSize}:h=${height}:exact=1`],
+      ...turningFilters(orientation),
+    ];
     return [
       ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-xerror'],
-      ...['-threads', String(threads), '-max_pixels', String(maxPixels(limits))],
+      ...['-threads', String(DECODER_THREADS), '-max_pixels', String(maxPixels(limits))],
       // Pictures before the first one that can be decoded whole are left out rather than shown damaged.
       ...['-flags', '-output_corrupt', '-noautorotate'],
       ...input,
@@ -160,7 +181,9 @@ export class FfmpegCliDecoder implements VideoDecoder {
       env: childEnvironment(),
     });
     const { logger, frameTimeoutMs } = this.settings;
-    return new FfmpegChild(process, { logger, signal, stallTimeoutMs: frameTimeoutMs, totalTimeoutMs });
+    const child = new FfmpegChild(process, { logger, stallTimeoutMs: frameTimeoutMs });
+    child.obey(signal, totalTimeoutMs);
+    return child;
   }
 
   #assertIntact(exit: ChildExit, child: FfmpegChild): void {
@@ -187,6 +210,7 @@ interface OpenedFile {
   container: Container;
   input: string[];
   stream: StreamFacts;
+  orientation: Orientation;
   durationSeconds: number | null;
 }
 
@@ -220,6 +244,7 @@ const probeOutputSchema = z.object({
         nb_frames: z.string().optional(),
         nb_read_packets: z.string().optional(),
         disposition: z.record(z.string(), z.number()).default({}),
+        side_data_list: z.array(z.object({ displaymatrix: z.string().optional() })).default([]),
       }),
     )
     .default([]),
@@ -241,6 +266,18 @@ function factsOf(stream: ProbeOutput['streams'][number]): StreamFacts {
     durationSeconds: positive(stream.duration),
     indexedFrames: positive(stream.nb_frames),
   };
+}
+
+/** ffprobe prints the matrix as three numbered lines of three numbers. */
+function orientationIn(stream: ProbeOutput['streams'][number] | undefined): Orientation {
+  const printed = stream?.side_data_list.find(({ displaymatrix }) => displaymatrix)?.displaymatrix ?? '';
+  const numbers = printed.replace(/^\s*\d+:/gm, '').match(/-?\d+/g) ?? [];
+  return orientationOf(numbers.map(Number));
+}
+
+function turningFilters({ transpose, flipX, flipY }: Orientation): string[] {
+  // What ffmpeg calls a turn with a flip is the plain transposition.
+  return [...(transpose ? ['transpose=cclock_flip'] : []), ...(flipX ? ['hflip'] : []), ...(flipY ? ['vflip'] : [])];
 }
 
 /** ffprobe leaves out what it does not know, or says N/A. */

@@ -5,11 +5,8 @@ import { DecoderFailedError } from './video-decoder.port.js';
 
 export interface SupervisionOptions {
   logger: Logger;
-  signal: AbortSignal;
   /** Longest wait without a sign of progress while someone waits. A slow consumer does not count. */
   stallTimeoutMs: number;
-  /** Longest life of the process. */
-  totalTimeoutMs?: number;
 }
 
 export interface ChildExit {
@@ -27,7 +24,8 @@ export class SupervisedChild {
   #failure: { error: unknown } | undefined;
   #rejectWaiting: ((error: unknown) => void) | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
-  readonly #totalTimer: NodeJS.Timeout | undefined;
+  #totalTimer: NodeJS.Timeout | undefined;
+  #signal: AbortSignal | undefined;
   readonly #errorOutput = new TextTail(4096);
 
   constructor(
@@ -43,14 +41,27 @@ export class SupervisedChild {
     });
     options.logger.debug('video decoder started', { pid: child.pid });
     child.stderr?.on('data', (chunk: Buffer) => this.#errorOutput.add(chunk));
-    options.signal.addEventListener('abort', this.#onAbort, { once: true });
-    if (options.signal.aborted) this.#onAbort();
-    if (options.totalTimeoutMs !== undefined) {
-      const limitMs = options.totalTimeoutMs;
-      this.#totalTimer = setTimeout(() => {
-        this.fail(new DecoderFailedError(`The video decoder was not done within ${limitMs / 1000} s`));
-      }, limitMs);
-    }
+  }
+
+  /**
+   * Lets a signal and a time limit end the process from now on, in place of those before.
+   * @param totalTimeoutMs counted from now
+   */
+  obey(signal: AbortSignal, totalTimeoutMs?: number): void {
+    this.rest();
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal.aborted) this.#onAbort();
+    if (totalTimeoutMs === undefined) return;
+    this.#totalTimer = setTimeout(() => {
+      this.fail(new DecoderFailedError(`The video decoder was not done within ${totalTimeoutMs / 1000} s`));
+    }, totalTimeoutMs);
+  }
+
+  /** Obeys nothing any more: what was asked of the process is done. */
+  rest(): void {
+    clearTimeout(this.#totalTimer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 
   /** The end of what the process wrote to its error output; for the log, never for the uploader. */
@@ -95,16 +106,15 @@ export class SupervisedChild {
 
   /** Ends the process if it still runs, waits until it is gone and lets go of everything. */
   async end(): Promise<void> {
-    clearTimeout(this.#totalTimer);
     clearTimeout(this.#stallTimer);
-    this.options.signal.removeEventListener('abort', this.#onAbort);
+    this.rest();
     this.child.kill('SIGKILL');
     for (const stream of this.child.stdio) stream?.destroy();
     if (this.child.connected) this.child.disconnect();
     await this.#goneWithin(EXIT_TIMEOUT_MS);
   }
 
-  readonly #onAbort = (): void => this.fail(this.options.signal.reason);
+  readonly #onAbort = (): void => this.fail(this.#signal?.reason);
 
   #startStallTimer(): void {
     const limitMs = this.options.stallTimeoutMs;

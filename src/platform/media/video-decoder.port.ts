@@ -50,15 +50,35 @@ export class DecoderFailedError extends Error {
   override readonly name = 'DecoderFailedError';
 }
 
+/** The decoder's work for one purpose, say a job: what it needs is started once. One call of `frames` at a time. */
+export interface DecodingSession {
+  /**
+   * The frames asked for, in order, decoded only as far as needed and with back-pressure: memory does not grow with
+   * the length of the video. Leaving the loop early ends the decoder's work. Going on with later frames of the video
+   * that was read last does not start over.
+   *
+   * Frames that damage has taken are left out: a gap in the indices. Of a video that ends before the range does, also
+   * by damage, the frames that there are come first, then a MediaError.
+   *
+   * @throws MediaError; DecoderFailedError; the signal's reason when aborted
+   */
+  frames(path: string, range: FrameRange, options: { signal: AbortSignal }): AsyncIterable<VideoFrame>;
+  /** Ends what has been started. */
+  close(): Promise<void>;
+}
+
+/** Pictures are upright: a rotation or mirroring that a file asks for has been applied, also to width and height. */
 export interface VideoDecoder {
   /**
    * Sniffs container and codec from the content (never from a name) and counts by a full decode.
    * @throws MediaError for a file that is no intact video; DecoderFailedError; the signal's reason when aborted
    */
   probe(path: string, options: { signal: AbortSignal }): Promise<VideoInfo>;
-  /**
-   * The frames asked for, in order, decoded only as far as needed and with back-pressure: memory does not grow with
-   * the length of the video. Leaving the loop early ends the decoder's work.
-   */
-  frames(path: string, range: FrameRange, options: { signal: AbortSignal }): AsyncIterable<VideoFrame>;
+  /** As in a session of its own. */
+  frames: DecodingSession['frames'];
+  openSession(): DecodingSession;
+  /** Starts what the next call will need, so that it need not wait. Repeating it changes nothing. */
+  prepare(): void;
+  /** Ends what was prepared and not used. */
+  close(): Promise<void>;
 }

@@ -53,7 +53,7 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
       ['h264.mkv', { container: 'matroska', codec: 'h264', frameCount: 25, frameRate: 25 }],
       ['h264-fragmented.mp4', { container: 'mp4', codec: 'h264', frameCount: 25, durationSeconds: 1 }],
       ['h264-with-cover.mp4', { container: 'mp4', codec: 'h264', width: 96, height: 64, frameCount: 25 }],
-      ['h264-rotated.mp4', { width: 96, height: 64, frameCount: 25 }],
+      ['h264-rotated.mp4', { width: 64, height: 96, frameCount: 25 }],
       ['h264.ts', { container: 'mpegts', codec: 'h264', frameCount: 25 }],
       ['h264.flv', { container: 'flv', codec: 'h264', frameCount: 25 }],
       ['hevc-10-bit.mp4', { codec: 'hevc', frameCount: 10, durationSeconds: 0.4 }],

@@ -1,19 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { loadModule, PAGE_BYTES, type ModuleMemory } from '../../../platform/web-assembly.js';
 import { RunnerInputError } from '../../runner.errors.js';
 
-const PAGE_BYTES = 65_536;
 /** What 32-bit WebAssembly can address. */
 const MAXIMUM_BYTES = 4 * 1024 ** 3 - PAGE_BYTES;
 
-/** The part of the WebAssembly API used here; Node's type package does not declare it. */
-interface WebAssemblyApi {
-  instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: unknown } }>;
-}
-const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
-
 /** What every kernel module exports. */
 export interface KernelExports {
-  memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  memory: ModuleMemory;
   /** First byte address the caller may use. */
   arenaStart(): number;
 }
@@ -22,20 +15,8 @@ export interface KernelExports {
  * Loads `kernels/<name>.wasm`, which lies at the same relative place in the sources and in the build.
  * @throws Error when the module is missing (kernels not built) or no valid WebAssembly
  */
-export async function loadKernel<Exports extends KernelExports>(name: string): Promise<Exports> {
-  const file = new URL(`../kernels/${name}.wasm`, import.meta.url);
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new Error(`Kernel ${name}.wasm cannot be read; "npm run build:kernels" makes it`, { cause });
-  });
-  const { instance } = await WebAssembly.instantiate(bytes, {
-    env: {
-      abort() {
-        throw new Error(`Kernel ${name} aborted`);
-      },
-    },
-  });
-  // The module is ours and built from the source the interface describes: nothing to check at run time.
-  return instance.exports as Exports;
+export function loadKernel<Exports extends KernelExports>(name: string): Promise<Exports> {
+  return loadModule<Exports>(new URL(`../kernels/${name}.wasm`, import.meta.url));
 }
 
 /**
