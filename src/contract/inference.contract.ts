@@ -57,7 +57,7 @@ export const parametersSchema = z
       .optional()
       .meta({
         description:
-          'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240). For the picture as stored: a rotation flag of the file is not applied.',
+          'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240). For the upright picture, as `width` and `height` of the video tell it: turns and mirrorings that the file asks for have been applied.',
       }),
     distance: z
       .number()

@@ -8,13 +8,22 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Logger } from '../logging/logger.js';
 import { createVideoDecoder, type VideoDecoderOptions } from './create-video-decoder.js';
-import { DecoderFailedError, type FrameRange, type VideoDecoder, type VideoFrame } from './video-decoder.port.js';
+import {
+  DecoderFailedError,
+  MediaError,
+  type FrameRange,
+  type DecodingSession,
+  type VideoFrame,
+} from './video-decoder.port.js';
 
 const fixtures = join(import.meta.dirname, '../../../tests/fixtures');
 const media = (name: string) => join(fixtures, 'media', name);
 const golden = (name: string) => join(fixtures, 'golden', name);
 const LONG_VIDEO = golden('dev-a-translate-xy/current.mp4');
 const LONG_VIDEO_FRAMES = 60;
+
+const PORTRAIT = { width: 64, height: 96 };
+const LANDSCAPE = { width: 96, height: 64 };
 
 const never = new AbortController().signal;
 const systemFfmpeg = process.env.FFMPEG_PATH ?? 'ffmpeg';
@@ -146,6 +155,62 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
       expect(frame?.gray.length).toBe(97 * 63);
     });
 
+    // [a b u c d v x y w] of ISO/IEC 14496-12, in 1/65536 (the last column in 1/2^30), and where pixel (x, y) of the
+    // upright picture lies in the stored one of 96x64.
+    it.each<[string, number[], { width: number; height: number }, (x: number, y: number) => [number, number]]>([
+      ['turned clockwise', [0, 1, 0, -1, 0, 0, 64, 0, 1], PORTRAIT, (x, y) => [y, 63 - x]],
+      ['turned by half', [-1, 0, 0, 0, -1, 0, 96, 64, 1], LANDSCAPE, (x, y) => [95 - x, 63 - y]],
+      ['turned anticlockwise', [0, -1, 0, 1, 0, 0, 0, 96, 1], PORTRAIT, (x, y) => [95 - y, x]],
+      ['mirrored', [-1, 0, 0, 0, 1, 0, 96, 0, 1], LANDSCAPE, (x, y) => [95 - x, y]],
+      ['mirrored upside down', [1, 0, 0, 0, -1, 0, 0, 64, 1], LANDSCAPE, (x, y) => [x, 63 - y]],
+      ['mirrored and turned', [0, 1, 0, 1, 0, 0, 0, 0, 1], PORTRAIT, (x, y) => [y, x]],
+      ['turned by 45 degrees, which is ignored', [0.7, 0.7, 0, -0.7, 0.7, 0, 45, 0, 1], LANDSCAPE, (x, y) => [x, y]],
+    ])('shows a picture upright that is to be %s', async (name, matrix, size, source) => {
+      const path = await temporary(`${name}.mp4`, withDisplayMatrix(await readFile(media('h264.mp4')), matrix));
+      expect(await probe(path)).toMatchObject(size);
+      const range = { start: 8, end: 8, step: 1 };
+      const [[stored], [upright]] = [
+        await collect(decoder, media('h264.mp4'), range),
+        await collect(decoder, path, range),
+      ];
+      const expected = Array.from({ length: size.width * size.height }, (_, at) => {
+        const [x, y] = source(at % size.width, Math.floor(at / size.width));
+        return stored!.gray[y * 96 + x];
+      });
+      expect(upright).toMatchObject(size);
+      expect([...upright!.gray]).toEqual(expected);
+    });
+
+    it('gives the frames of two videos in one session, and of one on and on and back', async () => {
+      const [goal, current] = [golden('dev-b-roll/goal.mp4'), LONG_VIDEO];
+      const session = decoder.openSession();
+      onTestFinished(() => session.close());
+      for (const [path, start, end, step] of [
+        [goal, 5, 5, 1],
+        [current, 2, 4, 1],
+        [current, 9, 13, 3],
+        [current, 1, 3, 2],
+        [current, 4, 4, 1],
+      ] as const) {
+        const range = { start, end, step };
+        const inSession = await collect(session, path, range);
+        const alone = await collect(decoder, path, range);
+        expect(inSession.map(({ index }) => index)).toEqual(alone.map(({ index }) => index));
+        expect(inSession.map(digest)).toEqual(alone.map(digest));
+      }
+    });
+
+    it('goes on in a session after a loop that was left and after a video that failed', async () => {
+      const session = decoder.openSession();
+      onTestFinished(() => session.close());
+      for await (const frame of session.frames(LONG_VIDEO, { start: 0, end: 59, step: 1 }, { signal: never })) {
+        if (frame.index === 1) break;
+      }
+      const refused = collect(session, media('audio-only.m4a'), { start: 0, end: 0, step: 1 });
+      await expect(refused).rejects.toBeInstanceOf(MediaError);
+      expect(await collect(session, LONG_VIDEO, { start: 3, end: 3, step: 1 })).toMatchObject([{ index: 3 }]);
+    });
+
     it('fails rather than ending early when the video is shorter than asked for', async () => {
       const tooFar = collect(decoder, media('h264.mp4'), { start: 0, end: 25, step: 1 });
       await expect(tooFar).rejects.toMatchObject({ problem: 'corrupt' });
@@ -246,6 +311,88 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
 });
 
 describe('built-in decoder', () => {
+  const range = { start: 0, end: LONG_VIDEO_FRAMES - 1, step: 1 };
+
+  it('serves a session by one process, one that was prepared if there is any', async () => {
+    const { logger, started } = recordingLogger();
+    const decoder = createVideoDecoder({ logger });
+    onTestFinished(() => decoder.close());
+    decoder.prepare();
+    decoder.prepare();
+    expect(started).toHaveLength(1);
+    const session = decoder.openSession();
+    await collect(session, golden('dev-b-roll/goal.mp4'), { start: 3, end: 3, step: 1 });
+    for await (const frame of session.frames(LONG_VIDEO, { start: 4, end: 4, step: 1 }, { signal: never })) {
+      expect(frame.index).toBe(4);
+      break; // with the last frame nothing is left behind, so this costs no process either
+    }
+    await collect(session, LONG_VIDEO, { start: 5, end: 9, step: 2 });
+    expect(started).toHaveLength(1);
+    await session.close();
+    expect(isRunning(lastOf(started))).toBe(false);
+  });
+
+  it('replaces a prepared process that has died, and ends one that nobody needed', async () => {
+    const { logger, started } = recordingLogger();
+    const decoder = createVideoDecoder({ logger });
+    decoder.prepare();
+    process.kill(lastOf(started), 'SIGKILL');
+    await expect.poll(() => isRunning(lastOf(started)), { timeout: 20_000 }).toBe(false);
+    expect(await decoder.probe(media('h264.mp4'), { signal: never })).toMatchObject({ frameCount: 25 });
+    expect(started).toHaveLength(2);
+    decoder.prepare();
+    await decoder.close();
+    expect(started).toHaveLength(3);
+    expect(started.some(isRunning)).toBe(false);
+  });
+
+  it('leaves out what damage has taken, and numbers the rest as before', async () => {
+    const decoder = createVideoDecoder({ logger: quietLogger() });
+    const bytes = await readFile(LONG_VIDEO);
+    const middle = Math.floor(bytes.length / 2);
+    const path = await temporary('damaged-middle.mp4', Buffer.from(bytes).fill(0xa5, middle, middle + 3000));
+    const intact = await collect(decoder, LONG_VIDEO, range);
+    const damaged = await collect(decoder, path, range);
+    const indices = damaged.map(({ index }) => index);
+    const missing = intact.map(({ index }) => index).filter((index) => !indices.includes(index));
+    expect(missing.length).toBeGreaterThan(0);
+    expect(missing.length).toBeLessThan(10);
+    expect(indices.at(-1)).toBe(59);
+    for (const frame of damaged.filter(({ index }) => index < missing[0]!)) {
+      expect(digest(frame)).toBe(digest(intact[frame.index]));
+    }
+    for (const frame of damaged.filter(({ index }) => index > missing[0]! && index < 55)) {
+      const distances = intact.map(({ gray }) => meanDifference(gray, frame.gray));
+      expect(distances.indexOf(Math.min(...distances))).toBe(frame.index);
+    }
+  });
+
+  it('misses just the one picture that is broken where each stands alone', async () => {
+    const decoder = createVideoDecoder({ logger: quietLogger() });
+    const bytes = await readFile(media('mjpeg.avi'));
+    const third = nthIndexOf(bytes, Buffer.from([0xff, 0xd8, 0xff]), 3);
+    const path = await temporary('damaged.avi', Buffer.from(bytes).fill(0, third, third + 400));
+    const whole = { start: 0, end: 9, step: 1 };
+    const intact = await collect(decoder, media('mjpeg.avi'), whole);
+    const damaged = await collect(decoder, path, whole);
+    expect(damaged.map(({ index }) => index)).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9]);
+    for (const frame of damaged) expect(digest(frame)).toBe(digest(intact[frame.index]));
+  });
+
+  it('ends with an error after the frames that there are when damage has taken the end', async () => {
+    const decoder = createVideoDecoder({ logger: quietLogger() });
+    const bytes = await readFile(media('mjpeg.avi'));
+    const ninth = nthIndexOf(bytes, Buffer.from([0xff, 0xd8, 0xff]), 9);
+    const path = await temporary('no-end.avi', Buffer.from(bytes).fill(0, ninth, bytes.lastIndexOf('idx1')));
+    const indices: number[] = [];
+    const read = async () => {
+      const frames = decoder.frames(path, { start: 0, end: 9, step: 1 }, { signal: never });
+      for await (const { index } of frames) indices.push(index);
+    };
+    await expect(read()).rejects.toMatchObject({ problem: 'corrupt' });
+    expect(indices).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
   it('gives the same grey on every machine', async () => {
     const decoder = createVideoDecoder({ logger: quietLogger() });
     const frames = await collect(decoder, golden('dev-a-translate-xy/goal.mp4'), { start: 6, end: 6, step: 1 });
@@ -281,7 +428,28 @@ it('tells that the configured ffmpeg cannot be run', async () => {
   await expect(decoder.probe(LONG_VIDEO, { signal: never })).rejects.toBeInstanceOf(DecoderFailedError);
 });
 
-async function collect(decoder: VideoDecoder, path: string, range: FrameRange): Promise<VideoFrame[]> {
+function withDisplayMatrix(movie: Buffer, matrix: number[]): Buffer {
+  const changed = Buffer.from(movie);
+  const at = movie.indexOf('tkhd') + 44;
+  matrix.forEach((value, index) => changed.writeInt32BE(value * (index % 3 === 2 ? 2 ** 30 : 65_536), at + 4 * index));
+  return changed;
+}
+
+function nthIndexOf(bytes: Buffer, wanted: Buffer, count: number): number {
+  let at = -1;
+  for (let found = 0; found < count; found++) at = bytes.indexOf(wanted, at + 1);
+  return at;
+}
+
+function meanDifference(left: Uint8Array, right: Uint8Array): number {
+  return left.reduce((sum, value, index) => sum + Math.abs(value - right[index]!), 0) / left.length;
+}
+
+async function collect(
+  decoder: Pick<DecodingSession, 'frames'>,
+  path: string,
+  range: FrameRange,
+): Promise<VideoFrame[]> {
   const frames: VideoFrame[] = [];
   for await (const frame of decoder.frames(path, range, { signal: never })) frames.push(frame);
   return frames;

@@ -72,7 +72,7 @@ export class EngineHandle {
 
   constructor(private readonly options: EngineOptions) {
     const { script, execArgv } = childEntry('engine-process', import.meta.url);
-    this.child = fork(script, [], {
+    this.child = fork(script, options.ffmpegPath === undefined ? [] : [options.ffmpegPath], {
       execArgv,
       env: passedEnvironment(),
       serialization: 'advanced',
@@ -182,8 +182,7 @@ export class EngineHandle {
         return;
       }
       signal.addEventListener('abort', onAbort, { once: true });
-      const { ffmpegPath } = this.options;
-      this.send({ type: 'run', runId, input, ffmpegPath, wantsCheckpoints: onCheckpoint !== undefined });
+      this.send({ type: 'run', runId, input, wantsCheckpoints: onCheckpoint !== undefined });
       if (signal.aborted) onAbort();
     });
   }

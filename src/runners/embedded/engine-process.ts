@@ -16,6 +16,9 @@ import { createServoPipeline } from './pipeline.js';
 
 const PROGRESS_EVERY_MS = 200;
 
+const logger = channelLogger({});
+/** For all jobs; each has a session, and so a process, of its own. */
+const decoder = createVideoDecoder({ logger, ffmpegPath: process.argv[2] });
 let current: { runId: number; controller: AbortController } | null = null;
 
 process.on('message', (raw) => {
@@ -25,38 +28,35 @@ process.on('message', (raw) => {
     return;
   }
   if (current !== null) throw new Error('A job came while another one is running.');
-  void work(message.runId, message.input, message.ffmpegPath);
+  void work(message.runId, message.input);
 });
 // Without its runner nobody waits for the result; the decoder's process ends with this one.
 process.on('disconnect', () => process.exit(0));
 void begin();
 
 async function begin(): Promise<void> {
+  // Starts beside the first job's arrival rather than in it.
+  decoder.prepare();
   send({ type: 'ready' });
   // Before the decoders: an engine holds more, and its job is repeated.
   await offerToOutOfMemoryKiller(800);
 }
 
-async function work(runId: number, input: RunInput, ffmpegPath?: string): Promise<void> {
+async function work(runId: number, input: RunInput): Promise<void> {
   const controller = new AbortController();
   current = { runId, controller };
   send({ type: 'begun', runId });
-  const outcome = await attempt(runId, input, ffmpegPath, controller.signal);
+  const outcome = await attempt(runId, input, controller.signal);
   // Before the answer: the next job may follow at once.
   current = null;
   send(outcome);
+  decoder.prepare();
 }
 
-async function attempt(
-  runId: number,
-  input: RunInput,
-  ffmpegPath: string | undefined,
-  signal: AbortSignal,
-): Promise<EngineMessage> {
+async function attempt(runId: number, input: RunInput, signal: AbortSignal): Promise<EngineMessage> {
   const rssBytes = () => process.memoryUsage.rss();
   const rows: number[][] = [];
   try {
-    const decoder = createVideoDecoder({ ffmpegPath, logger });
     const result = await runServoJob(
       input,
       { decoder, createPipeline: createServoPipeline },
@@ -86,8 +86,6 @@ async function attempt(
     return { type: 'failed', runId, code: 'runner-crashed', message, rssBytes: rssBytes() };
   }
 }
-
-const logger = channelLogger({});
 
 /** Sends log lines to the runner, whose logger knows where they go. */
 function channelLogger(context: Record<string, unknown>): Logger {

@@ -104,7 +104,6 @@ export const runnerMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('run'),
     runId: z.int(),
     input: runInputSchema,
-    ffmpegPath: z.string().optional(),
     /** Whether anybody wants its checkpoints. */
     wantsCheckpoints: z.boolean(),
   }),

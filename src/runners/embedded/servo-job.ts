@@ -4,6 +4,7 @@ import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import {
   DecoderFailedError,
   MediaError,
+  type DecodingSession,
   type VideoDecoder,
   type VideoFrame,
 } from '../../platform/media/video-decoder.port.js';
@@ -65,16 +66,20 @@ async function runIntoArchive(
 ): Promise<RunResult> {
   const { parameters } = input;
   const meter = startUsageMeter();
-  const goalFrame = await readGoalFrame(input, deps.decoder, context);
-  const pipeline = await deps.createPipeline(parameters, goalFrame);
+  const videos = deps.decoder.openSession();
+  let pipeline: ServoPipeline | null = null;
   let pictures: PictureWriter | null = null;
   try {
+    const goalFrame = await readGoalFrame(input, videos, context);
+    pipeline = await deps.createPipeline(parameters, goalFrame);
     if (parameters.visualize !== 'none') {
       const { detector } = parameters;
       pictures = await createPictureWriter({ archive, goal: goalFrame, detector });
     }
     const log = new FrameLog(parameters, (row) => context.onRow(row));
-    await processFrames(input, { log, pipeline, pictures, decoder: deps.decoder }, context);
+    await processFrames(input, { log, pipeline, pictures, videos }, context);
+    // Before the meter is read: a process counts once it has ended.
+    await videos.close();
     const result: RunResult = {
       velocity: log.velocity,
       frames: log.frames,
@@ -91,7 +96,8 @@ async function runIntoArchive(
     return result;
   } finally {
     pictures?.dispose();
-    pipeline.dispose();
+    pipeline?.dispose();
+    await videos.close();
   }
 }
 
@@ -115,25 +121,25 @@ function requestWarnings({ useGpus }: RunParameters): string[] {
 
 async function readGoalFrame(
   { goalVideoPath, parameters: { goalFrameId } }: RunInput,
-  decoder: VideoDecoder,
+  videos: DecodingSession,
   { signal, onAlive }: ServoJobContext,
 ): Promise<VideoFrame> {
   const range = { start: goalFrameId, end: goalFrameId, step: 1 };
-  const frames = decoder.frames(goalVideoPath, range, { signal });
+  const frames = videos.frames(goalVideoPath, range, { signal });
   for await (const frame of tellingAlive(frames, onAlive)) return frame;
-  throw new RunnerInputError(`The goal video has no frame ${goalFrameId}.`);
+  throw new RunnerInputError(`The goal video is damaged: its frame ${goalFrameId} cannot be decoded.`);
 }
 
 interface FrameLoop {
   log: FrameLog;
   pipeline: ServoPipeline;
   pictures: PictureWriter | null;
-  decoder: VideoDecoder;
+  videos: DecodingSession;
 }
 
 async function processFrames(
   { currentVideoPath, parameters }: RunInput,
-  { log, pipeline, pictures, decoder }: FrameLoop,
+  { log, pipeline, pictures, videos }: FrameLoop,
   { signal, onProgress, onAlive }: ServoJobContext,
 ): Promise<void> {
   const { startFrame, endFrame, frameStep, visualize } = parameters;
@@ -141,7 +147,7 @@ async function processFrames(
   const range = { start: startFrame, end: endFrame, step: frameStep };
   onProgress({ processed: 0, total: log.total });
   try {
-    const frames = decoder.frames(currentVideoPath, range, { signal });
+    const frames = videos.frames(currentVideoPath, range, { signal });
     for await (const frame of tellingAlive(frames, onAlive)) {
       log.addUnreadableBefore(frame.index);
       const step = pipeline.step(frame);
