@@ -175,10 +175,10 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
       ];
       const expected = Array.from({ length: size.width * size.height }, (_, at) => {
         const [x, y] = source(at % size.width, Math.floor(at / size.width));
-        return stored!.gray[y * 96 + x];
+        return stored.gray[y * 96 + x];
       });
       expect(upright).toMatchObject(size);
-      expect([...upright!.gray]).toEqual(expected);
+      expect([...upright.gray]).toEqual(expected);
     });
 
     it('gives the frames of two videos in one session, and of one on and on and back', async () => {
@@ -358,10 +358,10 @@ describe('built-in decoder', () => {
     expect(missing.length).toBeGreaterThan(0);
     expect(missing.length).toBeLessThan(10);
     expect(indices.at(-1)).toBe(59);
-    for (const frame of damaged.filter(({ index }) => index < missing[0]!)) {
+    for (const frame of damaged.filter(({ index }) => index < missing[0])) {
       expect(digest(frame)).toBe(digest(intact[frame.index]));
     }
-    for (const frame of damaged.filter(({ index }) => index > missing[0]! && index < 55)) {
+    for (const frame of damaged.filter(({ index }) => index > missing[0] && index < 55)) {
       const distances = intact.map(({ gray }) => meanDifference(gray, frame.gray));
       expect(distances.indexOf(Math.min(...distances))).toBe(frame.index);
     }
@@ -442,7 +442,7 @@ function nthIndexOf(bytes: Buffer, wanted: Buffer, count: number): number {
 }
 
 function meanDifference(left: Uint8Array, right: Uint8Array): number {
-  return left.reduce((sum, value, index) => sum + Math.abs(value - right[index]!), 0) / left.length;
+  return left.reduce((sum, value, index) => sum + Math.abs(value - right[index]), 0) / left.length;
 }
 
 async function collect(
