@@ -165,6 +165,31 @@ export function findCorners(
   return count;
 }
 
+/** How many corners there are of each strength. */
+const HISTOGRAM = memory.data(256 * 4);
+
+/**
+ * Moves the pixels of the `wanted` strongest corners to the front, in their order, and those as strong as the last of them;
+ * returns how many they are.
+ */
+export function keepStrongest(pixels: usize, strengths: usize, count: i32, wanted: i32): i32 {
+  memory.fill(HISTOGRAM, 0, 256 * 4);
+  for (let i = 0; i < count; i++) {
+    const entry = HISTOGRAM + (<usize>load<u8>(strengths + i) << 2);
+    store<i32>(entry, load<i32>(entry) + 1);
+  }
+  let least = 256;
+  let stronger = 0;
+  while (least > 1 && stronger < wanted) stronger += load<i32>(HISTOGRAM + (<usize>--least << 2));
+  let kept = 0;
+  for (let i = 0; i < count; i++) {
+    if (<i32>load<u8>(strengths + i) < least) continue;
+    store<i32>(pixels + (<usize>kept << 2), load<i32>(pixels + (<usize>i << 2)));
+    kept++;
+  }
+  return kept;
+}
+
 /** Harris' constant. */
 const SENSITIVITY: f32 = 0.04;
 

@@ -4,8 +4,11 @@
  * Images are row-major byte planes; the caller owns the memory layout and passes byte addresses.
  */
 
-export { findCorners, cornerScratchBytes, harrisResponses } from './fast.part.as';
-export { shrink, shrinkScratchBytes, smooth, smoothScratchBytes } from './pyramid.part.as';
+import { smoothedPitch } from './smoothing.part.as';
+
+export { cornerScratchBytes, findCorners, harrisResponses, keepStrongest } from './fast.part.as';
+export { shrink, shrinkScratchBytes } from './pyramid.part.as';
+export { smoothAround, smoothedBytes, smoothedPitch, smoothingScratchBytes } from './smoothing.part.as';
 
 /** First address the caller may use. */
 export function arenaStart(): usize {
@@ -144,15 +147,18 @@ function gather16(centre: usize, xs: usize, cosine: v128, sine: v128, pitch: v12
 }
 
 /**
- * Descriptors of 32 bytes: one bit per comparison of two pixels of the smoothed plane, the pattern turned by the
- * keypoint's direction. `pattern`: x of all first points, their y, x of all second points, their y, as float32.
+ * Descriptors of 32 bytes: one bit per comparison of two pixels of the smoothed image, the pattern turned by the
+ * keypoint's direction. `pixels` are indices in a level of the given width, of which the smoothed image leaves out `border`
+ * pixels. `pattern`: x of all first points, their y, x of all second points, their y, as float32.
  */
 export function describe(
-  plane: usize, width: i32, pixels: usize, angles: usize, count: i32, pattern: usize, out: usize,
+  smoothed: usize, width: i32, border: i32, pixels: usize, angles: usize, count: i32, pattern: usize, out: usize,
 ): void {
-  const pitch = f32x4.splat(<f32>width);
+  const smoothedWidth = smoothedPitch(width, border);
+  const pitch = f32x4.splat(<f32>smoothedWidth);
   for (let i = 0; i < count; i++) {
-    const centre = plane + <usize>load<i32>(pixels + (<usize>i << 2));
+    const pixel = load<i32>(pixels + (<usize>i << 2));
+    const centre = smoothed + <usize>((pixel / width - border) * smoothedWidth + pixel % width - border);
     const radians = <f64>(load<f32>(angles + (<usize>i << 2)) * <f32>(Math.PI / 180));
     const cosine = f32x4.splat(<f32>Math.cos(radians));
     const sine = f32x4.splat(<f32>Math.sin(radians));

@@ -1,4 +1,4 @@
-/** Shrinking and smoothing of byte images. */
+/** Shrinking of byte images. */
 
 /** Outputs made from one table entry, and the entry's layout: first source byte, lane indices, weights. */
 const BLOCK: i32 = 8;
@@ -108,89 +108,4 @@ export function shrink(
       out += BLOCK;
     }
   }
-}
-
-/** Taps on either side of the centre. */
-const RADIUS: i32 = 3;
-/** 1.5 * 2^23: added to a float below 2^22 it rounds it, half to even, into the low bits. */
-const ROUNDING: f32 = 12582912;
-
-/** Bytes of scratch memory that `smooth` needs. */
-export function smoothScratchBytes(width: i32): usize {
-  return (<usize>(width + 32) << 2) * (2 * RADIUS + 2);
-}
-
-/**
- * Gaussian of 7x7 taps and the given standard deviation, in float32 and rounded, of the pixels at least `border` (3 or
- * more) from each edge; the others are left as they are. 16 bytes after both planes must be accessible.
- */
-export function smooth(
-  source: usize, target: usize, width: i32, height: i32, border: i32, sigma: f64, scratch: usize,
-): void {
-  const rowBytes = <usize>(width + 32) << 2;
-  const line = scratch + (2 * RADIUS + 1) * rowBytes;
-  let norm = 1.0;
-  for (let i = 1; i <= RADIUS; i++) norm += 2 * Math.exp(<f64>(-i * i) / (2 * sigma * sigma));
-  const k0 = f32x4.splat(<f32>(1 / norm));
-  const k1 = f32x4.splat(<f32>(Math.exp(-1 / (2 * sigma * sigma)) / norm));
-  const k2 = f32x4.splat(<f32>(Math.exp(-4 / (2 * sigma * sigma)) / norm));
-  const k3 = f32x4.splat(<f32>(Math.exp(-9 / (2 * sigma * sigma)) / norm));
-  const last = height - border - 1;
-  for (let y = border - RADIUS; y <= last + RADIUS; y++) {
-    smoothRow(source + <usize>y * <usize>width, line, width, border, scratch + <usize>(y % 7) * rowBytes, k0, k1, k2, k3);
-    const middle = y - RADIUS;
-    if (middle < border) continue;
-    const r0 = scratch + <usize>(middle % 7) * rowBytes;
-    const a1 = scratch + <usize>((middle + 6) % 7) * rowBytes;
-    const b1 = scratch + <usize>((middle + 1) % 7) * rowBytes;
-    const a2 = scratch + <usize>((middle + 5) % 7) * rowBytes;
-    const b2 = scratch + <usize>((middle + 2) % 7) * rowBytes;
-    const a3 = scratch + <usize>((middle + 4) % 7) * rowBytes;
-    const b3 = scratch + <usize>((middle + 3) % 7) * rowBytes;
-    const out = target + <usize>middle * <usize>width;
-    for (let x = border; x < width - border; x += 8) {
-      const i = <usize>x << 2;
-      const low = column(r0 + i, a1 + i, b1 + i, a2 + i, b2 + i, a3 + i, b3 + i, k0, k1, k2, k3);
-      const j = i + 16;
-      const high = column(r0 + j, a1 + j, b1 + j, a2 + j, b2 + j, a3 + j, b3 + j, k0, k1, k2, k3);
-      const words = i16x8.narrow_i32x4_u(low, high);
-      v128.store64_lane(out + x, i8x16.narrow_i16x8_u(words, words), 0);
-    }
-  }
-}
-
-/** Horizontal pass, added up from left to right. */
-@inline
-function smoothRow(
-  row: usize, line: usize, width: i32, border: i32, out: usize, k0: v128, k1: v128, k2: v128, k3: v128,
-): void {
-  for (let x = 0; x < width; x += 8) {
-    const words = v128.load_ext<u8>(row + x);
-    const p = line + (<usize>x << 2);
-    v128.store(p, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(words)));
-    v128.store(p, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(words)), 16);
-  }
-  for (let x = border; x < width - border + 4; x += 4) {
-    const p = line + (<usize>x << 2);
-    let sum = f32x4.mul(v128.load(p - 12), k3);
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p - 8), k2));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p - 4), k1));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p), k0));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p + 4), k1));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p + 8), k2));
-    sum = f32x4.add(sum, f32x4.mul(v128.load(p + 12), k3));
-    v128.store(out + (<usize>x << 2), sum);
-  }
-}
-
-/** Vertical pass of four pixels, rounded. */
-@inline
-function column(
-  r0: usize, a1: usize, b1: usize, a2: usize, b2: usize, a3: usize, b3: usize, k0: v128, k1: v128, k2: v128, k3: v128,
-): v128 {
-  let sum = f32x4.mul(v128.load(r0), k0);
-  sum = f32x4.add(sum, f32x4.mul(f32x4.add(v128.load(a1), v128.load(b1)), k1));
-  sum = f32x4.add(sum, f32x4.mul(f32x4.add(v128.load(a2), v128.load(b2)), k2));
-  sum = f32x4.add(sum, f32x4.mul(f32x4.add(v128.load(a3), v128.load(b3)), k3));
-  return v128.and(f32x4.add(sum, f32x4.splat(ROUNDING)), i32x4.splat(0xffff));
 }

@@ -10,8 +10,11 @@ const COMPARISONS = 256;
 const SMOOTHING_SIGMA = 2;
 /** Farthest pixel of the pattern, which reaches (13, 13) and is turned. */
 const PATTERN_RADIUS = 18;
-/** What the kernel may touch after a plane. */
+/** What the kernel may touch after a plane: rows, and bytes. */
+const SLACK_ROWS = 32;
 const SLACK_BYTES = 32;
+/** What a smoothed level leaves out on each side: no keypoint's pattern reaches there. */
+const SMOOTHED_BORDER = BORDER - PATTERN_RADIUS;
 /** A level of a regular pattern has any number of equally strong corners. */
 const MAXIMUM_PER_LEVEL = MAXIMUM_KEYPOINTS / 8;
 
@@ -37,23 +40,29 @@ interface OrbKernel extends KernelExports {
     out: number,
     scores: number,
   ): number;
+  keepStrongest(pixels: number, strengths: number, count: number, wanted: number): number;
   harrisResponses(plane: number, width: number, pixels: number, count: number, out: number): void;
   discBytes(): number;
   fillDisc(disc: number): void;
   directions(plane: number, width: number, pixels: number, count: number, disc: number, out: number): void;
-  smoothScratchBytes(width: number): number;
-  smooth(
+  smoothedBytes(width: number, height: number, border: number): number;
+  smoothingScratchBytes(width: number, height: number, border: number): number;
+  smoothAround(
     source: number,
-    target: number,
     width: number,
     height: number,
     border: number,
+    pixels: number,
+    count: number,
+    reach: number,
     sigma: number,
+    target: number,
     scratch: number,
   ): void;
   describe(
-    plane: number,
+    smoothed: number,
     width: number,
+    border: number,
     pixels: number,
     angles: number,
     count: number,
@@ -153,16 +162,17 @@ export class OrbDetector implements FeatureDetector {
     const { arena, kernel } = this;
     arena.rewind(this.workStart);
     const pixels = width * height;
+    const planeBytes = width * (height + SLACK_ROWS) + SLACK_BYTES;
     // No two neighbouring pixels are both corners: at most a quarter of all.
     const corners = Math.ceil(pixels / 4);
     const scratch = [
       kernel.shrinkScratchBytes(width),
-      kernel.smoothScratchBytes(width),
+      kernel.smoothingScratchBytes(width, height, SMOOTHED_BORDER),
       kernel.cornerScratchBytes(width),
     ];
     return {
-      planes: [arena.reserve(pixels + SLACK_BYTES), arena.reserve(pixels + SLACK_BYTES)],
-      smoothed: arena.reserve(pixels + SLACK_BYTES),
+      planes: [arena.reserve(planeBytes), arena.reserve(planeBytes)],
+      smoothed: arena.reserve(kernel.smoothedBytes(width, height, SMOOTHED_BORDER)),
       pixels: arena.reserve(corners * 4),
       strengths: arena.reserve(corners),
       values: arena.reserve(corners * 4),
@@ -181,10 +191,21 @@ export class OrbDetector implements FeatureDetector {
     const responses = this.strongestCorners(level, workspace);
     const count = responses.length;
     this.kernel.directions(planes[0], width, workspace.pixels, count, this.disc, values);
-    this.kernel.smooth(planes[0], smoothed, width, height, BORDER - PATTERN_RADIUS, SMOOTHING_SIGMA, scratch);
+    this.kernel.smoothAround(
+      planes[0],
+      width,
+      height,
+      SMOOTHED_BORDER,
+      workspace.pixels,
+      count,
+      PATTERN_RADIUS,
+      SMOOTHING_SIGMA,
+      smoothed,
+      scratch,
+    );
     const work = this.arena.mark();
     const descriptors = this.arena.reserve(count * DESCRIPTOR_LENGTH);
-    this.kernel.describe(smoothed, width, workspace.pixels, values, count, this.pattern, descriptors);
+    this.kernel.describe(smoothed, width, SMOOTHED_BORDER, workspace.pixels, values, count, this.pattern, descriptors);
     this.arena.rewind(work);
     return {
       level,
@@ -203,11 +224,11 @@ export class OrbDetector implements FeatureDetector {
   private strongestCorners({ width, height, quota }: OrbLevel, workspace: Workspace): Float32Array {
     const { planes, pixels, strengths, values, scratch } = workspace;
     const found = this.kernel.findCorners(planes[0], width, height, BORDER, scratch, pixels, strengths);
-    const corners = this.arena.integers(pixels, found);
-    const standingOut = keepStrongest(corners, this.arena.bytes(strengths, found), 2 * quota);
+    const standingOut = this.kernel.keepStrongest(pixels, strengths, found, 2 * quota);
     this.kernel.harrisResponses(planes[0], width, pixels, standingOut, values);
     const responses = this.arena.floats(values, standingOut);
-    const kept = keepStrongest(corners, responses, quota);
+    const corners = this.arena.integers(pixels, standingOut);
+    const kept = keepBest(corners, responses, quota);
     const spread = thinOut(corners, responses, kept, MAXIMUM_PER_LEVEL);
     return responses.slice(0, spread);
   }
@@ -217,7 +238,7 @@ export class OrbDetector implements FeatureDetector {
  * Moves the entries of greatest value to the front, in their order.
  * @returns how many they are: `count`, and those as great as the last of them
  */
-function keepStrongest(entries: Int32Array, values: Uint8Array | Float32Array, count: number): number {
+function keepBest(entries: Int32Array, values: Float32Array, count: number): number {
   if (values.length <= count) return values.length;
   const least = values.slice().sort()[values.length - count]!;
   let kept = 0;
