@@ -1,5 +1,7 @@
 import type { Detector } from '../detector.js';
-import type { FrameProblem, Intrinsics } from '../runner.port.js';
+import { RunnerUnavailableError } from '../runner.errors.js';
+import type { FrameProblem, Intrinsics, Policy } from '../runner.port.js';
+import type { LoadedWeights } from './cns/load-weights.js';
 import { createPolicy } from './policy/create-policy.js';
 import type { ServoPolicy, Velocity } from './policy/servo-policy.js';
 import type { GrayImage } from './vision/features.js';
@@ -20,6 +22,7 @@ export interface StepResult {
 /** Computes the camera velocity that leads from each current frame to the goal frame. */
 export interface ServoPipeline {
   readonly goalKeypoints: number;
+  readonly policy: Pick<ServoPolicy, 'model' | 'warnings' | 'saveState' | 'restoreState'>;
   /**
    * Frames in order, each once. One that cannot be used gets the zero velocity and a `problem`. Its size may differ from
    * the goal's.
@@ -34,28 +37,53 @@ export interface ServoPipelineOptions {
   intrinsics: Intrinsics;
   /** Metres from the goal camera to the scene. */
   distance: number;
+  /** Default `ibvs`. */
+  policy?: Policy;
+}
+
+/** What a pipeline asks of its surroundings. */
+export interface ServoPipelineContext {
+  /** Weights of the CNS network; asked for by its policy only. */
+  loadWeights?(): Promise<LoadedWeights>;
+  /** Awaited now and then during long preparations; may throw to end them. */
+  breathe?(): Promise<void>;
 }
 
 /**
  * @throws RunnerInputError when the goal frame is blank, has fewer than 4 keypoints or needs more memory than there is;
- *   Error when the kernels are not built
+ *   RunnerUnavailableError when the policy has no weights; Error when the kernels are not built
  */
-export async function createServoPipeline(options: ServoPipelineOptions, goalFrame: GrayImage): Promise<ServoPipeline> {
+export async function createServoPipeline(
+  options: ServoPipelineOptions,
+  goalFrame: GrayImage,
+  context: ServoPipelineContext = {},
+): Promise<ServoPipeline> {
   const observer = await Observer.create(options.detector);
   try {
     const goal = observer.findGoal(goalFrame);
-    return new KeypointServo(observer, goal, await createPolicy(options));
+    const policy = await createPolicy({
+      ...options,
+      goal: goal.keypoints,
+      policy: options.policy ?? 'ibvs',
+      loadWeights: context.loadWeights ?? refuseWithoutWeights,
+      breathe: context.breathe ?? (() => Promise.resolve()),
+    });
+    return new KeypointServo(observer, goal, policy);
   } catch (error) {
     observer.dispose();
     throw error;
   }
 }
 
+function refuseWithoutWeights(): Promise<never> {
+  return Promise.reject(new RunnerUnavailableError('This engine has no weights for the policy "cns".'));
+}
+
 class KeypointServo implements ServoPipeline {
   constructor(
     private readonly observer: Observer,
     private readonly goal: Goal,
-    private readonly policy: ServoPolicy,
+    readonly policy: ServoPolicy,
   ) {}
 
   get goalKeypoints(): number {

@@ -7,6 +7,9 @@ const MOST_SINGLE_POINTS = 16;
 /** Fewer clusters than this carry too little of the scene: k-means makes so many instead. */
 const FEWEST_CLUSTERS = 4;
 
+/** More come about only where most points lie in one place; each would cost the time and the memory of a cluster. */
+const MOST_CLUSTERS = 1024;
+
 /** The goal's keypoints in groups, which stay the same for the whole job. */
 export interface GoalClusters {
   count: number;
@@ -34,7 +37,8 @@ async function labelsOf(points: Points, breathe: () => Promise<void>): Promise<I
   const count = points.length / 2;
   if (count <= MOST_SINGLE_POINTS) return Int32Array.from({ length: count }, (_, i) => i);
   const labels = await affinityPropagation(points, breathe);
-  if (labels !== null && new Set(labels).size >= FEWEST_CLUSTERS) return labels;
+  const clusters = new Set(labels).size;
+  if (labels !== null && clusters >= FEWEST_CLUSTERS && clusters <= MOST_CLUSTERS) return labels;
   return kMeans(points, FEWEST_CLUSTERS);
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 
 import { readOnnxInitializers } from './onnx-initializers.js';
@@ -51,10 +51,12 @@ export class WeightsFileError extends Error {
 
 async function readBounded(path: string): Promise<Uint8Array> {
   try {
-    await using file = await open(path);
-    const { size } = await file.stat();
-    if (size > LARGEST_FILE_BYTES) throw new WeightsFileError(path, `it is larger than ${LARGEST_FILE_BYTES} bytes`);
-    return await file.readFile();
+    const information = await stat(path);
+    if (!information.isFile()) throw new WeightsFileError(path, 'it is no file');
+    if (information.size > LARGEST_FILE_BYTES) {
+      throw new WeightsFileError(path, `it is larger than ${LARGEST_FILE_BYTES} bytes`);
+    }
+    return await readFile(path);
   } catch (error) {
     if (error instanceof WeightsFileError) throw error;
     throw new WeightsFileError(

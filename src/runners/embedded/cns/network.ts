@@ -139,7 +139,7 @@ export class CnsNetwork {
   /** @param state as `getState` gave it, for the same goal */
   setState(state: Float32Array): void {
     const { state: block, clusterCount } = this.currentGoal();
-    if (state.length !== clusterCount * WIDTH) throw new RangeError('The state belongs to another goal');
+    if (state.length !== clusterCount * WIDTH) throw new RangeError('The state has not as many clusters as the goal');
     this.kernel.view(block, clusterCount).set(state);
   }
 
