@@ -7,8 +7,8 @@ import type { Points } from '../cns/plane-points.js';
 import type { VisiblePoints } from '../cns/point-encoder.js';
 import type { Keypoints } from '../vision/features.js';
 import type { Observation } from '../vision/observation.js';
-import type { PolicyOptions } from './create-policy.js';
 import { decodeCnsState, encodeCnsState } from './cns-state.js';
+import type { PolicyOptions } from './policy-options.js';
 import type { ModelIdentity, ServoPolicy, Velocity } from './servo-policy.js';
 
 /** Clustering and network take time and memory with the goal's keypoints; a 640 x 480 frame seldom has more. */
