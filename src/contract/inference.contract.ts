@@ -217,7 +217,13 @@ const frameReportSchema = z.object({
   problem: z.string().nullable().meta({ description: 'Why the frame got the zero velocity; null when it did not.' }),
 });
 
-/** The result of one job, as stored and as answered. */
+const frameErrorSchema = z.object({
+  frame: z.int(),
+  code: z.string().meta({ example: 'unreadable-frame' }),
+  message: z.string(),
+});
+
+/** The result of one job. */
 export const resultSchema = z
   .object({
     requestId: idSchema,
@@ -234,12 +240,15 @@ export const resultSchema = z
     runner: z.string(),
     goal: z.object({ frame: z.int(), keypoints: z.int() }),
     frames: z.array(frameReportSchema).meta({ description: 'One report per row of `velocity`.' }),
+    frame_errors: z.array(frameErrorSchema).meta({ description: 'The frames without a velocity, and why.' }),
     usage: z.object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() }),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'InferenceResult' });
 
 export type InferenceResult = z.infer<typeof resultSchema>;
+/** Without what follows from the rest. */
+export type StoredInferenceResult = Omit<InferenceResult, 'frame_errors'>;
 
 export const jobResultRoute = defineRoute({
   operationId: 'getJobResult',

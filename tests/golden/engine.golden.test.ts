@@ -62,6 +62,7 @@ describe('embedded engine on a golden case', () => {
     expect(JSON.parse(archive.get('result.json')?.toString() ?? '')).toEqual({
       parameters: input.parameters,
       ...result,
+      frame_errors: [],
     });
     const rows = archive.get('velocity.csv')?.toString().trimEnd().split('\n').slice(1) ?? [];
     expect(rows.map((row) => row.split(',').slice(1, 7).map(Number))).toEqual(result.velocity);

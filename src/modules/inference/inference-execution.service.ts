@@ -1,4 +1,4 @@
-import type { InferenceResult } from '../../contract/inference.contract.js';
+import type { StoredInferenceResult } from '../../contract/inference.contract.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { repeatWhileUnavailable } from '../../platform/database/while-unavailable.js';
 import type { EventBus } from '../../platform/events/event-bus.port.js';
@@ -239,7 +239,7 @@ export class InferenceExecutionService {
   /** @returns whether this result is that of the job, written now or by an earlier try that was not answered */
   private async writeResult(
     claim: Claim,
-    payload: InferenceResult,
+    payload: StoredInferenceResult,
     archive: Archive,
     footprint: Footprint,
     logger: Logger,
@@ -281,7 +281,7 @@ export class InferenceExecutionService {
     }
   }
 
-  private presentResult(job: Job, run: RunResult, footprint: Footprint): InferenceResult {
+  private presentResult(job: Job, run: RunResult, footprint: Footprint): StoredInferenceResult {
     const { kind, name, version } = this.deps.runner.describe();
     return {
       requestId: job.id,

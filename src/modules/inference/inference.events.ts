@@ -1,9 +1,9 @@
-import type { InferenceResult } from '../../contract/inference.contract.js';
+import type { StoredInferenceResult } from '../../contract/inference.contract.js';
 import type { NewEvent } from '../event/event.domain.js';
 import type { Job } from './inference.domain.js';
 
 /** The log entry that tells where a job stands now. */
-export function statusEvent(job: Job, result?: InferenceResult): NewEvent {
+export function statusEvent(job: Job, result?: StoredInferenceResult): NewEvent {
   return {
     type: 'INFERENCE_STATUS_UPDATE',
     subjectId: job.id,

@@ -1,4 +1,10 @@
-import { parametersSchema, resultSchema, type InferenceResult } from '../../contract/inference.contract.js';
+import {
+  parametersSchema,
+  resultSchema,
+  type InferenceResult,
+  type StoredInferenceResult,
+} from '../../contract/inference.contract.js';
+import { frameErrors } from '../../runners/frame-errors.js';
 import type { Job } from './inference.domain.js';
 import type { JobView, VelocityRows, Wait } from './job-view.domain.js';
 
@@ -103,7 +109,9 @@ export function presentCancellation(job: Job) {
   };
 }
 
-export const presentResult = (result: InferenceResult): InferenceResult => inOrder(resultSchema.shape, result);
+export function presentResult(result: StoredInferenceResult): InferenceResult {
+  return inOrder(resultSchema.shape, { ...result, frame_errors: frameErrors(result.frames) });
+}
 
 /** In the order of the contract; PostgreSQL's jsonb keeps an order of its own. */
 function inOrder<T extends object>(contract: Readonly<Record<keyof T, unknown>>, value: T): T {

@@ -1,8 +1,8 @@
-import type { InferenceResult } from '../../contract/inference.contract.js';
+import type { StoredInferenceResult } from '../../contract/inference.contract.js';
 
 export interface NewResult {
   jobId: string;
-  payload: InferenceResult;
+  payload: StoredInferenceResult;
   archive: Archive;
   /** Seconds until it expires; null for never. */
   keptSeconds: number | null;
@@ -27,7 +27,7 @@ interface ResultFacts {
 
 export interface StoredResult extends ResultFacts {
   gone: null;
-  payload: InferenceResult;
+  payload: StoredInferenceResult;
 }
 
 export interface GoneResult extends ResultFacts {

@@ -7,14 +7,14 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import type { InferenceResult } from '../../contract/inference.contract.js';
+import type { StoredInferenceResult } from '../../contract/inference.contract.js';
 import type { Removal } from './result.domain.js';
 
 export interface ResultModel extends Model<InferAttributes<ResultModel>, InferCreationAttributes<ResultModel>> {
   id: string;
   jobId: string;
   /** Null once the result is removed. */
-  payload: InferenceResult | null;
+  payload: StoredInferenceResult | null;
   archiveKey: string;
   /** PostgreSQL's bigint arrives as text. */
   archiveBytes: string;

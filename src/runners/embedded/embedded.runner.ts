@@ -12,7 +12,7 @@ import {
   type RunnerHealth,
   type RunResult,
 } from '../runner.port.js';
-import { unfinishedArchivePath } from './archive/result-archive.js';
+import { archiveLeftovers } from './archive/result-archive.js';
 import { EngineHandle } from './engine-handle.js';
 import { Permits } from '../../platform/permits.js';
 
@@ -80,6 +80,12 @@ class EnginePool implements EmbeddedRunner {
       device: 'cpu',
       slots: this.options.processes,
     };
+  }
+
+  /** Weights are not part of it: a policy that has some refuses the state of others. */
+  checkpointKey(): string {
+    const { version, ffmpegPath } = this.options;
+    return `embedded ${version}, frames by ${ffmpegPath ?? 'the bundled decoder'}`;
   }
 
   health(): Promise<RunnerHealth> {
@@ -178,12 +184,12 @@ class EnginePool implements EmbeddedRunner {
 
   /** A killed engine could not tidy up after itself. */
   private async removeArchive({ archivePath, jobId }: RunInput): Promise<void> {
-    for (const path of [archivePath, unfinishedArchivePath(archivePath)]) {
-      await rm(path, { force: true }).catch((error: unknown) => {
-        this.options.logger.warn('unfinished archive could not be removed', {
-          jobId,
-          error: error instanceof Error ? error.message : String(error),
-        });
+    try {
+      for (const path of await archiveLeftovers(archivePath)) await rm(path, { force: true });
+    } catch (error) {
+      this.options.logger.warn('unfinished archive could not be removed', {
+        jobId,
+        error: error instanceof Error ? error.message : String(error),
       });
     }
   }

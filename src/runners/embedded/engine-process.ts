@@ -2,10 +2,10 @@ import { createVideoDecoder } from '../../platform/media/create-video-decoder.js
 import { offerToOutOfMemoryKiller } from '../../platform/out-of-memory.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerError } from '../runner.errors.js';
-import type { RunInput } from '../runner.port.js';
+import type { CheckpointReceiver } from './checkpointer.js';
 import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';
-import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage } from './protocol.js';
+import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage, type RunnerMessage } from './protocol.js';
 import { runServoJob } from './servo-job.js';
 import { createServoPipeline } from './pipeline.js';
 
@@ -28,7 +28,7 @@ process.on('message', (raw) => {
     return;
   }
   if (current !== null) throw new Error('A job came while another one is running.');
-  void work(message.runId, message.input);
+  void work(message);
 });
 // Without its runner nobody waits for the result; the decoder's process ends with this one.
 process.on('disconnect', () => process.exit(0));
@@ -42,18 +42,21 @@ async function begin(): Promise<void> {
   await offerToOutOfMemoryKiller(800);
 }
 
-async function work(runId: number, input: RunInput): Promise<void> {
+type Order = Extract<RunnerMessage, { type: 'run' }>;
+
+async function work(order: Order): Promise<void> {
+  const { runId } = order;
   const controller = new AbortController();
   current = { runId, controller };
   send({ type: 'begun', runId });
-  const outcome = await attempt(runId, input, controller.signal);
+  const outcome = await attempt(order, controller.signal);
   // Before the answer: the next job may follow at once.
   current = null;
   send(outcome);
   decoder.prepare();
 }
 
-async function attempt(runId: number, input: RunInput, signal: AbortSignal): Promise<EngineMessage> {
+async function attempt({ runId, input, wantsCheckpoints }: Order, signal: AbortSignal): Promise<EngineMessage> {
   const rssBytes = () => process.memoryUsage.rss();
   const rows: number[][] = [];
   try {
@@ -67,6 +70,7 @@ async function attempt(runId: number, input: RunInput, signal: AbortSignal): Pro
           while (rows.length > 0) send({ type: 'rows', runId, rows: rows.splice(0, ROWS_PER_MESSAGE) });
           send({ type: 'progress', runId, ...progress });
         }),
+        ...(wantsCheckpoints ? { checkpoints: checkpointsOf(runId) } : {}),
         onAlive: () => {
           send({ type: 'alive', runId });
         },
@@ -85,6 +89,17 @@ async function attempt(runId: number, input: RunInput, signal: AbortSignal): Pro
     const message = 'The engine failed unexpectedly.';
     return { type: 'failed', runId, code: 'runner-crashed', message, rssBytes: rssBytes() };
   }
+}
+
+function checkpointsOf(runId: number): CheckpointReceiver {
+  return {
+    onCheckpoint: (checkpoint) => {
+      send({ type: 'checkpoint', runId, checkpoint });
+    },
+    onFailure: (error) => {
+      logger.warn('no more checkpoints of this attempt are made', { error: describe(error) });
+    },
+  };
 }
 
 /** Sends log lines to the runner, whose logger knows where they go. */

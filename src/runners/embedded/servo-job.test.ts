@@ -136,6 +136,18 @@ describe('runServoJob', () => {
       await expectRejection(buildRunInput(golden, folder, { goalVideoPath }), RunnerInputError);
     });
 
+    it('a current video without one readable frame', async () => {
+      const currentVideoPath = servoFixture('flicker.mp4');
+      const beyond = { startFrame: 100, endFrame: 120 };
+      await expectRejection(buildRunInput(golden, folder, { currentVideoPath, parameters: beyond }), RunnerInputError);
+      const damaged = join(folder, 'damaged.mp4');
+      const content = await readFile(currentVideoPath);
+      // All media data.
+      await writeFile(damaged, content.fill(0x55, content.indexOf('mdat') + 4, content.length));
+      await expectRejection(buildRunInput(golden, folder, { currentVideoPath: damaged }), RunnerInputError);
+      await rm(damaged);
+    });
+
     it('a policy it does not have', async () => {
       const parameters = { policy: 'cns' } as const;
       await expectRejection(buildRunInput(golden, folder, { parameters }), RunnerInputError);

@@ -8,15 +8,25 @@ import {
   type VideoDecoder,
   type VideoFrame,
 } from '../../platform/media/video-decoder.port.js';
-import { RunnerCancelledError, RunnerCrashedError, RunnerInputError, RunnerStorageError } from '../runner.errors.js';
-import type { FrameReport, RunInput, RunParameters, RunProgress, RunResult } from '../runner.port.js';
+import {
+  RunnerCancelledError,
+  RunnerCheckpointError,
+  RunnerCrashedError,
+  RunnerInputError,
+  RunnerStorageError,
+} from '../runner.errors.js';
+import type { RunInput, RunParameters, RunProgress, RunResult, RunResume } from '../runner.port.js';
+import { copyEarlierPictures } from './archive/earlier-pictures.js';
 import { openResultArchive, type ResultArchive } from './archive/result-archive.js';
 import { resultJson, velocityCsv } from './archive/result-texts.js';
-import { countFrames, picturePlan } from './frame-plan.js';
+import { Checkpointer, type CheckpointReceiver } from './checkpointer.js';
+import { FrameLog } from './frame-log.js';
+import { picturePlan } from './frame-plan.js';
+import { StateMismatchError } from './policy/servo-policy.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
 import { renderVelocityPlot } from './report/velocity-plot.js';
-import { startUsageMeter } from './usage-meter.js';
-import type { createServoPipeline, ServoPipeline, StepResult } from './pipeline.js';
+import { startUsageMeter, type UsageMeter } from './usage-meter.js';
+import type { createServoPipeline, ServoPipeline } from './pipeline.js';
 
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
 const ALIVE_EVERY_MS = 1000;
@@ -33,6 +43,8 @@ export interface ServoJobContext {
   onRow(velocity: number[]): void;
   /** The job waits for something that watches itself. */
   onAlive(): void;
+  /** Left out where nobody keeps them. */
+  checkpoints?: CheckpointReceiver;
 }
 
 /**
@@ -64,20 +76,27 @@ async function runIntoArchive(
   deps: ServoJobDeps,
   context: ServoJobContext,
 ): Promise<RunResult> {
-  const { parameters } = input;
-  const meter = startUsageMeter();
+  const { parameters, resume } = input;
+  const meter = startUsageMeter(resume?.usage);
   const videos = deps.decoder.openSession();
   let pipeline: ServoPipeline | null = null;
   let pictures: PictureWriter | null = null;
+  let checkpointer: Checkpointer | null = null;
   try {
     const goalFrame = await readGoalFrame(input, videos, context);
     pipeline = await deps.createPipeline(parameters, goalFrame);
+    restoreState(pipeline, resume);
+    const log = new FrameLog(parameters, (row) => context.onRow(row), resume);
+    checkpointer = createCheckpointer(input, { log, pipeline, meter }, context);
     if (parameters.visualize !== 'none') {
-      const { detector } = parameters;
-      pictures = await createPictureWriter({ archive, goal: goalFrame, detector });
+      await copyEarlierPictures(resume?.picturesPaths ?? [], archive, () => {
+        context.signal.throwIfAborted();
+        context.onAlive();
+      });
+      const sink = checkpointer?.alsoInto(archive) ?? archive;
+      pictures = await createPictureWriter({ sink, goal: goalFrame, detector: parameters.detector });
     }
-    const log = new FrameLog(parameters, (row) => context.onRow(row));
-    await processFrames(input, { log, pipeline, pictures, videos }, context);
+    await processFrames(input, { log, pipeline, pictures, checkpointer, videos }, context);
     // Before the meter is read: a process counts once it has ended.
     await videos.close();
     const result: RunResult = {
@@ -95,10 +114,36 @@ async function runIntoArchive(
     await archive.finish();
     return result;
   } finally {
+    await checkpointer?.discard();
     pictures?.dispose();
     pipeline?.dispose();
     await videos.close();
   }
+}
+
+function restoreState(pipeline: ServoPipeline, resume: RunResume | undefined): void {
+  if (resume === undefined) return;
+  try {
+    pipeline.policy.restoreState(resume.state);
+  } catch (error) {
+    if (!(error instanceof StateMismatchError)) throw error;
+    throw new RunnerCheckpointError('The job cannot go on from what is kept of it.', { cause: error });
+  }
+}
+
+function createCheckpointer(
+  { archivePath }: RunInput,
+  { log, pipeline, meter }: { log: FrameLog; pipeline: ServoPipeline; meter: UsageMeter },
+  { checkpoints }: ServoJobContext,
+): Checkpointer | null {
+  if (checkpoints === undefined) return null;
+  return new Checkpointer({
+    archivePath,
+    log,
+    saveState: () => pipeline.policy.saveState(),
+    readUsage: () => meter.read(),
+    receiver: checkpoints,
+  });
 }
 
 function refuseUnsupported({ policy }: RunParameters): void {
@@ -134,18 +179,21 @@ interface FrameLoop {
   log: FrameLog;
   pipeline: ServoPipeline;
   pictures: PictureWriter | null;
+  checkpointer: Checkpointer | null;
   videos: DecodingSession;
 }
 
 async function processFrames(
   { currentVideoPath, parameters }: RunInput,
-  { log, pipeline, pictures, videos }: FrameLoop,
+  { log, pipeline, pictures, checkpointer, videos }: FrameLoop,
   { signal, onProgress, onAlive }: ServoJobContext,
 ): Promise<void> {
-  const { startFrame, endFrame, frameStep, visualize } = parameters;
+  const { endFrame, frameStep, visualize } = parameters;
   const wantsPicture = picturePlan(visualize, log.total);
-  const range = { start: startFrame, end: endFrame, step: frameStep };
-  onProgress({ processed: 0, total: log.total });
+  onProgress({ processed: log.processed, total: log.total });
+  // Finished already: what remained was the archive.
+  if (log.isComplete) return;
+  const range = { start: log.nextFrame, end: endFrame, step: frameStep };
   try {
     const frames = videos.frames(currentVideoPath, range, { signal });
     for await (const frame of tellingAlive(frames, onAlive)) {
@@ -153,6 +201,7 @@ async function processFrames(
       const step = pipeline.step(frame);
       const position = log.add(frame.index, step);
       if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
+      await checkpointer?.afterRow();
       onProgress({ processed: log.processed, total: log.total });
       // Lets the process read its messages: a cancellation is seen between any two frames.
       await nextMacrotask();
@@ -161,68 +210,12 @@ async function processFrames(
   } catch (error) {
     // The rest of a damaged video counts as unreadable; whatever else went wrong is not the frame's doing.
     if (!(error instanceof MediaError) || error.problem !== 'corrupt') throw error;
+    if (!log.hasSeenAnything) throw error;
     log.warnings.push(`The current video could not be read to the end: ${error.message}`);
   }
   log.addUnreadableBefore(Infinity);
+  if (!log.hasSeenAnything) throw new RunnerInputError('None of the frames could be read from the current video.');
   onProgress({ processed: log.processed, total: log.total });
-}
-
-/** Rows of the result, in frame order, one for every frame that was asked for. */
-class FrameLog {
-  readonly velocity: number[][] = [];
-  readonly frames: FrameReport[] = [];
-  readonly warnings: string[] = [];
-  readonly total: number;
-
-  constructor(
-    private readonly parameters: RunParameters,
-    private readonly onRow: (velocity: number[]) => void,
-  ) {
-    this.total = countFrames(parameters);
-  }
-
-  get processed(): number {
-    return this.frames.length;
-  }
-
-  /** @returns the position of the frame among the processed ones */
-  add(frame: number, step: StepResult): number {
-    const { inliers, featureErrorPx, problem } = step;
-    const { keypoints, matches } = step.observation;
-    // Adding zero turns -0 into 0, which reads better in every text format.
-    this.addRow(step.velocity.map((value) => value + 0));
-    this.frames.push({ frame, keypoints, matches: matches.count, inliers, featureErrorPx, problem });
-    return this.frames.length - 1;
-  }
-
-  /** Fills the rows of frames the decoder passed over. */
-  addUnreadableBefore(frame: number): void {
-    const { startFrame, frameStep } = this.parameters;
-    while (this.processed < this.total) {
-      const expected = startFrame + this.processed * frameStep;
-      if (expected >= frame) return;
-      this.addRow([0, 0, 0, 0, 0, 0]);
-      this.frames.push({
-        frame: expected,
-        keypoints: 0,
-        matches: 0,
-        inliers: 0,
-        featureErrorPx: null,
-        problem: 'unreadable-frame',
-      });
-    }
-  }
-
-  private addRow(velocity: number[]): void {
-    this.velocity.push(velocity);
-    this.onRow(velocity);
-  }
-
-  summary(): string {
-    const useful = this.frames.filter(({ problem }) => problem === null).length;
-    const { detector } = this.parameters;
-    return `${useful} of ${this.total} frames gave a velocity (${detector}, CPU).`;
-  }
 }
 
 async function writeReports(archive: ResultArchive, parameters: RunParameters, result: RunResult): Promise<void> {

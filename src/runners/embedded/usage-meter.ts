@@ -10,8 +10,12 @@ export interface UsageMeter {
   read(): RunUsage;
 }
 
-/** Starts to measure this process. One job runs in a process at a time, so the difference is the job's own. */
-export function startUsageMeter(): UsageMeter {
+/**
+ * Starts to measure this process. One job runs in a process at a time, so the difference is the job's own.
+ *
+ * @param before consumed by the attempts before; counted as well
+ */
+export function startUsageMeter(before?: RunUsage): UsageMeter {
   const startedAt = performance.now();
   const ownAtStart = process.cpuUsage();
   const childrenAtStart = endedChildrenCpuSeconds();
@@ -20,9 +24,9 @@ export function startUsageMeter(): UsageMeter {
       const own = process.cpuUsage(ownAtStart);
       const ownSeconds = (own.user + own.system) / 1e6;
       return {
-        wallSeconds: (performance.now() - startedAt) / 1000,
-        cpuSeconds: ownSeconds + endedChildrenCpuSeconds() - childrenAtStart,
-        gpuSeconds: 0,
+        wallSeconds: (before?.wallSeconds ?? 0) + (performance.now() - startedAt) / 1000,
+        cpuSeconds: (before?.cpuSeconds ?? 0) + ownSeconds + endedChildrenCpuSeconds() - childrenAtStart,
+        gpuSeconds: before?.gpuSeconds ?? 0,
         measuredEnergyWh: null,
       };
     },

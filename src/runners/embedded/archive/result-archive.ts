@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { join, parse } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 
@@ -8,10 +9,14 @@ import { ZipFile } from 'yazl';
 
 import { RunnerStorageError } from '../../runner.errors.js';
 
-/** A ZIP under construction. Entries are written one at a time; nothing is kept in memory once it is on its way. */
-export interface ResultArchive {
+/** Takes pictures, one at a time. */
+export interface PictureSink {
   /** Adds an entry that is compressed already (a JPEG). Resolves when the entry's bytes were taken. */
   addStored(name: string, content: Uint8Array): Promise<void>;
+}
+
+/** A ZIP under construction. Entries are written one at a time; nothing is kept in memory once it is on its way. */
+export interface ResultArchive extends PictureSink {
   /** Adds a text made of pieces, compressed on the way. */
   addText(name: string, pieces: Iterable<string>): Promise<void>;
   /** Completes the ZIP, forces it to the disk and gives it its final name. */
@@ -20,9 +25,15 @@ export interface ResultArchive {
   discard(): Promise<void>;
 }
 
-/** Where an archive grows before it has its final name. */
-export function unfinishedArchivePath(archivePath: string): string {
-  return `${archivePath}.part`;
+const UNFINISHED = '.part';
+
+/** Paths of the archive, as far as it is there, and of all unfinished ones whose names begin with its own. */
+export async function archiveLeftovers(archivePath: string): Promise<string[]> {
+  const { dir, base } = parse(archivePath);
+  const names = await readdir(dir);
+  return names
+    .filter((name) => name === base || (name.startsWith(base) && name.endsWith(UNFINISHED)))
+    .map((name) => join(dir, name));
 }
 
 /**
@@ -31,7 +42,7 @@ export function unfinishedArchivePath(archivePath: string): string {
  * @throws RunnerStorageError from every operation when the disk refuses
  */
 export async function openResultArchive(archivePath: string): Promise<ResultArchive> {
-  const partPath = unfinishedArchivePath(archivePath);
+  const partPath = `${archivePath}${UNFINISHED}`;
   const zip = new ZipFile();
   const disk = createWriteStream(partPath);
   const written = pipeline(zip.outputStream, disk);

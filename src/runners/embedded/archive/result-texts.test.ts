@@ -52,6 +52,8 @@ describe('resultJson', () => {
   it.each([0, 1, 2501])('is the whole result of %i frames, with the parameters', (rows) => {
     const result = resultWith(rows);
     const text = [...resultJson(parameters, result)].join('');
-    expect(JSON.parse(text)).toEqual({ parameters, ...result });
+    const errors =
+      rows > 1 ? [{ frame: 1, code: 'blank-frame', message: 'The frame shows nothing but one shade.' }] : [];
+    expect(JSON.parse(text)).toEqual({ parameters, ...result, frame_errors: errors });
   });
 });

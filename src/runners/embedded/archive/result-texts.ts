@@ -1,3 +1,4 @@
+import { frameErrors } from '../../frame-errors.js';
 import type { RunParameters, RunResult } from '../../runner.port.js';
 
 /** Rows per piece: large enough to keep the number of pieces low, small enough to keep memory flat. */
@@ -21,6 +22,9 @@ export function* resultJson(parameters: RunParameters, result: RunResult): Gener
   yield* inPieces(velocity.length, (row) => jsonRow(velocity[row], row === velocity.length - 1));
   yield '  ],\n  "frames": [\n';
   yield* inPieces(frames.length, (row) => jsonRow(frames[row], row === frames.length - 1));
+  const errors = frameErrors(frames);
+  yield '  ],\n  "frame_errors": [\n';
+  yield* inPieces(errors.length, (row) => jsonRow(errors[row], row === errors.length - 1));
   yield '  ]\n}\n';
 }
 

@@ -1,5 +1,5 @@
 import type { Detector } from '../../detector.js';
-import type { ResultArchive } from '../archive/result-archive.js';
+import type { PictureSink } from '../archive/result-archive.js';
 import type { StepResult } from '../pipeline.js';
 import { createCorrespondencePainter } from './correspondence-picture.js';
 import type { GrayImage } from '../vision/features.js';
@@ -13,18 +13,18 @@ export interface PictureWriter {
 }
 
 export async function createPictureWriter(options: {
-  archive: ResultArchive;
+  sink: PictureSink;
   goal: GrayImage & { index: number };
   detector: Detector;
 }): Promise<PictureWriter> {
-  const { archive, goal, detector } = options;
+  const { sink, goal, detector } = options;
   const encoder = await createJpegEncoder();
   const painter = createCorrespondencePainter({ goal: { ...goal, frame: goal.index }, detector });
   return {
     async write(frame, step) {
       const picture = painter.paint({ currentFrame: frame.index, current: frame, step });
       const name = `images/frame-${String(frame.index).padStart(6, '0')}.jpg`;
-      await archive.addStored(name, encoder.encode(picture));
+      await sink.addStored(name, encoder.encode(picture));
     },
     dispose: () => {
       encoder.dispose();
