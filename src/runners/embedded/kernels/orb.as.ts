@@ -4,11 +4,11 @@
  * Images are row-major byte planes; the caller owns the memory layout and passes byte addresses.
  */
 
-import { smoothedPitch } from './smoothing.part.as';
+import { smoothedPitch } from './orb-smoothing.part.as';
 
-export { cornerScratchBytes, findCorners, harrisResponses, keepStrongest } from './fast.part.as';
-export { shrink, shrinkScratchBytes } from './pyramid.part.as';
-export { smoothAround, smoothedBytes, smoothedPitch, smoothingScratchBytes } from './smoothing.part.as';
+export { cornerScratchBytes, findCorners, harrisResponses, keepStrongest } from './orb-corners.part.as';
+export { shrink, shrinkScratchBytes } from './orb-shrinking.part.as';
+export { smoothAround, smoothedBytes, smoothedPitch, smoothingScratchBytes } from './orb-smoothing.part.as';
 
 /** First address the caller may use. */
 export function arenaStart(): usize {
