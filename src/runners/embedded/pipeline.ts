@@ -68,7 +68,7 @@ export async function createServoPipeline(
       loadWeights: context.loadWeights ?? refuseWithoutWeights,
       breathe: context.breathe ?? (() => Promise.resolve()),
     });
-    return new KeypointServo(observer, goal, policy);
+    return new KeypointServo(observer, goal, options.intrinsics, policy);
   } catch (error) {
     observer.dispose();
     throw error;
@@ -83,6 +83,7 @@ class KeypointServo implements ServoPipeline {
   constructor(
     private readonly observer: Observer,
     private readonly goal: Goal,
+    private readonly intrinsics: Intrinsics,
     readonly policy: ServoPolicy,
   ) {}
 
@@ -91,7 +92,7 @@ class KeypointServo implements ServoPipeline {
   }
 
   step(frame: GrayImage): StepResult {
-    const observation = this.observer.observe(this.goal, frame);
+    const observation = this.observer.observe(this.goal, frame, this.intrinsics);
     const decided = observation.problem === null ? this.policy.decide(observation) : null;
     const velocity = decided?.every(Number.isFinite) === true ? decided : null;
     return {

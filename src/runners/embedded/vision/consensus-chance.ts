@@ -1,23 +1,40 @@
-/** Pairs that determine a homography; they agree with it by construction. */
-const SAMPLE_SIZE = 4;
+/** What a geometric model is made from, and how readily it would agree with a pair by accident. */
+export interface ModelChance {
+  /** Pairs that determine the model; they agree with it by construction. */
+  sampleSize: number;
+  /** Models that one sample may give. */
+  models: number;
+  /** Probability that a wrong pair agrees: the share of the frame within the inlier threshold. */
+  chance: number;
+}
 
 /**
- * Expected number of homographies that as many pairs would agree with if all pairs were wrong, as a decimal logarithm:
- * the number of false alarms of a-contrario RANSAC (Moisan & Stival, "A probabilistic criterion to detect rigid point
- * matches", IJCV 2004). Far below 0 the agreement is no accident. A fixed least number of inliers cannot tell: six of six
- * are evidence, six of fifty are not.
+ * Expected number of models that as many pairs would agree with if all pairs were wrong, as a decimal logarithm: the number
+ * of false alarms of a-contrario RANSAC (Moisan & Stival, "A probabilistic criterion to detect rigid point matches", IJCV
+ * 2004). Far below 0 the agreement is no accident. A fixed least number of inliers cannot tell: six of six are evidence, six
+ * of fifty are not.
  *
  * @param inliers pairs that agree, out of `pairs`
- * @param chance probability that a wrong pair agrees: the share of the frame within the inlier threshold
  */
-export function logFalseAlarms(inliers: number, pairs: number, chance: number): number {
-  if (inliers <= SAMPLE_SIZE) return Infinity;
+export function logFalseAlarms(inliers: number, pairs: number, { sampleSize, models, chance }: ModelChance): number {
+  if (inliers <= sampleSize) return Infinity;
   return (
-    Math.log10(pairs) +
+    Math.log10(models * pairs) +
     logBinomial(pairs, inliers) +
-    logBinomial(inliers, SAMPLE_SIZE) +
-    (inliers - SAMPLE_SIZE) * Math.log10(chance)
+    logBinomial(inliers, sampleSize) +
+    (inliers - sampleSize) * Math.log10(chance)
   );
+}
+
+/**
+ * Upper bound, as a decimal logarithm, of how often `hits` or more of `trials` happen by accident, for all possible numbers
+ * of hits together.
+ *
+ * @param chance probability of each
+ */
+export function logAccidents(hits: number, trials: number, chance: number): number {
+  if (hits <= trials * chance) return Infinity;
+  return Math.log10(trials) + logBinomial(trials, hits) + hits * Math.log10(chance);
 }
 
 /** Decimal logarithm of "n choose k". */

@@ -14,6 +14,12 @@ export class NormalEquations {
     this.right = new Float64Array(unknowns);
   }
 
+  /** Forgets what was added, so that one object serves many problems. */
+  clear(): void {
+    this.matrix.fill(0);
+    this.right.fill(0);
+  }
+
   /** Adds the equation row . x = value. `row` may be reused by the caller. */
   add(row: Float64Array, value: number, weight: number): void {
     const n = this.unknowns;
@@ -25,36 +31,54 @@ export class NormalEquations {
     }
   }
 
-  /** The solution by a Cholesky factorisation of the matrix scaled to a unit diagonal; null when it is singular. */
+  /** The least-squares solution; null when the equations do not determine it. */
   solve(): Float64Array | null {
-    const n = this.unknowns;
-    const scale = Float64Array.from({ length: n }, (_, i) => 1 / Math.sqrt(this.matrix[i * n + i]!));
-    if (!scale.every(Number.isFinite)) return null;
-    const factor = this.cholesky(scale);
-    if (factor === null) return null;
-    const x = Float64Array.from(this.right, (value, i) => value * scale[i]!);
-    for (let i = 0; i < n; i++) {
-      for (let k = 0; k < i; k++) x[i]! -= factor[i * n + k]! * x[k]!;
-      x[i]! /= factor[i * n + i]!;
-    }
-    for (let i = n - 1; i >= 0; i--) {
-      for (let k = i + 1; k < n; k++) x[i]! -= factor[k * n + i]! * x[k]!;
-      x[i]! /= factor[i * n + i]!;
-    }
-    return x.every(Number.isFinite) ? x.map((value, i) => value * scale[i]!) : null;
+    return solvePositiveDefinite(this.matrix, this.right);
   }
+}
 
-  private cholesky(scale: Float64Array): Float64Array | null {
-    const n = this.unknowns;
-    const factor = new Float64Array(n * n);
-    for (let j = 0; j < n; j++) {
-      for (let i = j; i < n; i++) {
-        let sum = this.matrix[j * n + i]! * scale[i]! * scale[j]!;
-        for (let k = 0; k < j; k++) sum -= factor[i * n + k]! * factor[j * n + k]!;
-        if (i === j && !(sum > SINGULAR_SHARE)) return null;
-        factor[i * n + j] = i === j ? Math.sqrt(sum) : sum / factor[j * n + j]!;
-      }
-    }
-    return factor;
+/**
+ * Solves matrix . x = right by a Cholesky factorisation of the matrix scaled to a unit diagonal.
+ *
+ * @param matrix row-major, symmetric; only the upper triangle is read
+ * @returns null when the matrix is singular or not positive definite
+ */
+export function solvePositiveDefinite(matrix: Float64Array, right: Float64Array): Float64Array | null {
+  const n = right.length;
+  const scale = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    scale[i] = 1 / Math.sqrt(matrix[i * n + i]!);
+    if (!Number.isFinite(scale[i])) return null;
   }
+  const factor = cholesky(matrix, scale);
+  if (factor === null) return null;
+  const x = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    let sum = right[i]! * scale[i]!;
+    for (let k = 0; k < i; k++) sum -= factor[i * n + k]! * x[k]!;
+    x[i] = sum / factor[i * n + i]!;
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) x[i]! -= factor[k * n + i]! * x[k]!;
+    x[i]! /= factor[i * n + i]!;
+  }
+  for (let i = 0; i < n; i++) {
+    x[i]! *= scale[i]!;
+    if (!Number.isFinite(x[i])) return null;
+  }
+  return x;
+}
+
+function cholesky(matrix: Float64Array, scale: Float64Array): Float64Array | null {
+  const n = scale.length;
+  const factor = new Float64Array(n * n);
+  for (let j = 0; j < n; j++) {
+    for (let i = j; i < n; i++) {
+      let sum = matrix[j * n + i]! * scale[i]! * scale[j]!;
+      for (let k = 0; k < j; k++) sum -= factor[i * n + k]! * factor[j * n + k]!;
+      if (i === j && !(sum > SINGULAR_SHARE)) return null;
+      factor[i * n + j] = i === j ? Math.sqrt(sum) : sum / factor[j * n + j]!;
+    }
+  }
+  return factor;
 }

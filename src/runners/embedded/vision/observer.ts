@@ -1,6 +1,6 @@
 import { RunnerInputError } from '../../runner.errors.js';
 import { parseDetector, type Detector, type DetectorPart } from '../../detector.js';
-import type { FrameProblem } from '../../runner.port.js';
+import type { FrameProblem, Intrinsics } from '../../runner.port.js';
 import { agree, MINIMUM_POINTS } from './agreement.js';
 import { createDetector } from './create-detector.js';
 import type { FeatureDetector, Features, GrayImage } from './features.js';
@@ -60,14 +60,14 @@ export class Observer {
    * @param goal found by an observer with the same detector
    * @throws RunnerInputError when the frame needs more memory than there is
    */
-  observe(goal: Goal, frame: GrayImage): Observation {
+  observe(goal: Goal, frame: GrayImage, intrinsics: Intrinsics): Observation {
     if (isBlank(frame.gray)) return unusable('blank-frame', 0);
     const features = this.parts.map(({ detector }) => detect(detector, frame));
     const keypoints = features.reduce((sum, { count }) => sum + count, 0);
     if (keypoints < MINIMUM_POINTS) return unusable('too-few-keypoints', keypoints);
     const matches = goal.parts.map((part, i) => matchPart(part, this.parts[i]!.matchers, features[i]!));
     const pairs = positions(matches);
-    return { keypoints, matches: pairs, ...agree(pairs, goal.keypoints, frame) };
+    return { keypoints, matches: pairs, ...agree(pairs, goal.keypoints, frame, intrinsics) };
   }
 
   dispose(): void {

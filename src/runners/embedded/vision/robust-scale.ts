@@ -1,0 +1,25 @@
+/** Tukey's biweight at this many standard deviations is 95 % efficient on Gaussian noise. */
+const TUKEY_SIGMAS = 4.685;
+/** Keypoints are never located better than this, in pixels; keeps exact data from rejecting itself. */
+const SMALLEST_SIGMA = 0.05;
+
+/** Median length of a Gaussian error in units of one coordinate's standard deviation, by the number of coordinates. */
+const MEDIAN_LENGTH = { 1: 0.6745, 2: 1.1774 } as const;
+
+/**
+ * Standard deviation of one coordinate, in pixels, by the median of error lengths; no smaller than keypoints allow.
+ *
+ * @param errors lengths in pixels; only the first `count` are read, and they come back in another order
+ * @param coordinates 1 for distances from a line, 2 for distances from a point
+ */
+export function robustSigma(errors: Float64Array, count: number, coordinates: 1 | 2): number {
+  if (count === 0) return SMALLEST_SIGMA;
+  const sorted = errors.subarray(0, count).sort();
+  return Math.max(sorted[count >> 1]! / MEDIAN_LENGTH[coordinates], SMALLEST_SIGMA);
+}
+
+/** Tukey's biweight of an error whose square is given: 1 for none, 0 from 4.685 standard deviations on. */
+export function tukeyWeight(squaredError: number, sigma: number): number {
+  const share = squaredError / (TUKEY_SIGMAS * sigma) ** 2;
+  return share < 1 ? (1 - share) ** 2 : 0;
+}
