@@ -20,7 +20,7 @@ const EQUATIONS = 10;
 
 /** Where in the list of products the product of two monomials stands. */
 function productTable(left: readonly string[], right: readonly string[], products: readonly string[]): Uint8Array {
-  const sorted = (letters: string): string => [...letters].sort().join('');
+  const sorted = (letters: string): string => Array.from(letters).sort().join('');
   return Uint8Array.from(left.flatMap((a) => right.map((b) => products.indexOf(sorted(a + b)))));
 }
 
