@@ -8,7 +8,7 @@ import { at } from './plane.part.as';
 export function turn4(y: v128, x: v128): v128 {
   const ax = f32x4.abs(x);
   const ay = f32x4.abs(y);
-  const ratio = f32x4.div(f32x4.min(ax, ay), f32x4.add(f32x4.max(ax, ay), f32x4.splat(1e-12)));
+  const ratio = f32x4.div(f32x4.pmin(ax, ay), f32x4.add(f32x4.pmax(ax, ay), f32x4.splat(1e-12)));
   const square = f32x4.mul(ratio, ratio);
   let p = f32x4.splat(-0.0117212 / 6.283185307179586);
   p = f32x4.add(f32x4.mul(p, square), f32x4.splat(0.05265332 / 6.283185307179586));

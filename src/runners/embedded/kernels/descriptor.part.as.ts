@@ -157,7 +157,7 @@ function slotSum(slots: usize, row: i32, column: i32, direction: i32, sum: usize
 /** Unit length, clipped at 0.2, unit length again, times 512, saturated to a byte. */
 function normalise(values: usize, out: usize): void {
   const clip = f32x4.splat(sqrt(squaredLength(values)) * <f32>0.2);
-  for (let i: usize = 0; i < 512; i += 16) v128.store(values + i, f32x4.min(v128.load(values + i), clip));
+  for (let i: usize = 0; i < 512; i += 16) v128.store(values + i, f32x4.pmin(v128.load(values + i), clip));
   const factor = f32x4.splat(<f32>512 / max(sqrt(squaredLength(values)), <f32>1.1920929e-7));
   for (let i: usize = 0; i < 512; i += 32) {
     v128.store(out + (i >> 1), i16x8.narrow_i32x4_s(level(values + i, factor), level(values + i + 16, factor)));

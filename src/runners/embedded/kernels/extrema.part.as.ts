@@ -60,8 +60,8 @@ export function scanRow(octave: Octave, y: i32, threshold: f32, out: usize, coun
       const east = difference4(upper, lower, offset + 4);
       const north = difference4(upper, lower, offset - pitch);
       const south = difference4(upper, lower, offset + pitch);
-      const highest = f32x4.max(f32x4.max(west, east), f32x4.max(north, south));
-      const lowest = f32x4.min(f32x4.min(west, east), f32x4.min(north, south));
+      const highest = f32x4.pmax(f32x4.pmax(west, east), f32x4.pmax(north, south));
+      const lowest = f32x4.pmin(f32x4.pmin(west, east), f32x4.pmin(north, south));
       mask = v128.and(mask, v128.or(f32x4.ge(centre, highest), f32x4.le(centre, lowest)));
       let lanes = i32x4.bitmask(mask);
       while (lanes) {
@@ -99,8 +99,8 @@ function isExtreme(octave: Octave, layer: i32, row: i32, column: i32): bool {
 /** Compares `limit` with the 3 x 3 differences that start at `corner`. */
 @inline
 function dominates(upper: usize, lower: usize, corner: usize, pitch: usize, sign: v128, limit: v128): bool {
-  const highest = f32x4.max(
-    f32x4.max(
+  const highest = f32x4.pmax(
+    f32x4.pmax(
       f32x4.mul(sign, difference4(upper, lower, corner)),
       f32x4.mul(sign, difference4(upper, lower, corner + pitch)),
     ),
@@ -120,8 +120,8 @@ function exceeds(limit: v128, highest: v128): bool {
 function exceedsAbove(cube: usize): bool {
   const value = load<f32>(cube, 68);
   const sign = f32x4.splat(value > 0 ? 1 : -1);
-  const highest = f32x4.max(
-    f32x4.max(f32x4.mul(sign, v128.load(cube, 96)), f32x4.mul(sign, v128.load(cube, 112))),
+  const highest = f32x4.pmax(
+    f32x4.pmax(f32x4.mul(sign, v128.load(cube, 96)), f32x4.mul(sign, v128.load(cube, 112))),
     f32x4.mul(sign, v128.load(cube, 128)),
   );
   return exceeds(f32x4.splat(abs(value)), highest);
