@@ -54,6 +54,24 @@ describe('Matcher', () => {
     expect(pairs(matcher.match(goal, concatenate(goal, goal)))).toEqual(Array.from({ length: 9 }, (_, i) => [i, i]));
   });
 
+  it.each([
+    ['near twins, where every sketch is near', 1],
+    ['long ones, with squared distances near the limit', 90],
+  ])('stays exact for descriptors that are %s', async (_, stretch) => {
+    const matcher = await Matcher.create();
+    const goal = clustered(120, stretch, 1);
+    const current = clustered(140, stretch, 2);
+    expect(pairs(matcher.match(goal, current))).toEqual(plainMatch(goal, current));
+    expect(pairs(matcher.match(goal, goal))).toEqual(plainMatch(goal, goal));
+  });
+
+  it('refuses to compare descriptors of different kinds', async () => {
+    const matcher = await Matcher.create();
+    const binary = randomFeatures('hamming', 5, 1);
+    expect(() => matcher.match(binary, randomFeatures('euclidean', 5, 1))).toThrow(/different kinds/);
+    expect(() => matcher.match(euclidean([1], [2]), randomFeatures('euclidean', 5, 1))).toThrow(/different kinds/);
+  });
+
   it('serves goals and frames of any number in turn', async () => {
     const matcher = await Matcher.create();
     for (const goalCount of [3, 200, 17, 2]) {
@@ -123,6 +141,19 @@ function plainMatch(goal: Features, current: Features): [goal: number, current: 
     const mutual = ofQuery.indexOf(nearest!) === train;
     return mutual && second !== undefined && nearest! < 0.8 * second ? [[train, query] as [number, number]] : [];
   });
+}
+
+/** Descriptors that differ a little from one of eight, times `stretch`; some are equal, and all of them have both signs. */
+function clustered(count: number, stretch: number, seed: number): Features {
+  const random = createRandom(seed);
+  const centres = createRandom(99);
+  const length = 64;
+  const middles = Array.from({ length: 8 * length }, () => Math.floor(centres() * 21) - 10);
+  const values = Int16Array.from({ length: count * length }, (_, i) => {
+    const middle = middles[(Math.floor(i / length) % 8) * length + (i % length)]!;
+    return (middle + Math.round(random() * 0.6)) * stretch;
+  });
+  return { count, points: new Float32Array(2 * count), descriptors: { metric: 'euclidean', length, values } };
 }
 
 /** Features with these descriptors, filled with zeros. */

@@ -1,40 +1,12 @@
 import type { Descriptors, Features } from './features.js';
-import { KernelArena, loadKernel, type KernelExports } from './kernel-module.js';
+import { EuclideanSearch, type FloatDescriptors } from './euclidean-search.js';
+import { KernelArena, loadKernel } from './kernel-module.js';
+import type { MatchKernel } from './match-kernel.js';
 
 /** A nearest neighbour counts only when the second nearest is this much farther (Lowe 2004, section 7.1). */
 const DISTANCE_RATIO = 0.8;
 const FIELDS_PER_QUERY = 3;
 const FIELDS_PER_TRAIN = 2;
-/** The kernel works on four train descriptors at a time and may read this many beyond the last. */
-const READ_AHEAD = 3;
-/** What the kernel writes where there is no neighbour. */
-const NO_DISTANCE = 2 ** 30;
-
-/** Exports of `kernels/match.as.ts`; all addresses in bytes. */
-interface MatchKernel extends KernelExports {
-  squaredNorms(descriptors: number, count: number, length: number, out: number): void;
-  nearestEuclidean(
-    queries: number,
-    queryNorms: number,
-    queryCount: number,
-    trains: number,
-    trainNorms: number,
-    trainCount: number,
-    length: number,
-    queryOut: number,
-    trainOut: number,
-  ): void;
-  nearestHamming(
-    queries: number,
-    queryCount: number,
-    trains: number,
-    trainCount: number,
-    bytes: number,
-    queryOut: number,
-    trainOut: number,
-  ): void;
-}
-
 /** Pairs of keypoints that show the same spot; entry i of both arrays belongs to pair i. */
 export interface Matches {
   count: number;
@@ -44,12 +16,12 @@ export interface Matches {
   current: Int32Array;
 }
 
-/** Descriptors in the kernel's memory. */
-interface Placed {
+const NO_MATCHES: Matches = { count: 0, goal: new Int32Array(0), current: new Int32Array(0) };
+
+/** A goal whose descriptors lie in the kernel's memory. */
+interface PlacedGoal {
   features: Features;
-  descriptors: number;
-  /** Euclidean descriptors only. */
-  norms: number;
+  search: (current: Features, queryOut: number, trainOut: number) => void;
 }
 
 /**
@@ -63,89 +35,84 @@ export class Matcher {
   }
 
   private readonly arena: KernelArena;
+  private readonly euclidean: EuclideanSearch;
   private readonly start: number;
   /** Stays in the kernel's memory for as long as the same goal comes. */
-  private goal: Placed | null = null;
+  private goal: PlacedGoal | null = null;
   private afterGoal: number;
 
   private constructor(private readonly kernel: MatchKernel) {
     this.arena = new KernelArena(kernel);
+    this.euclidean = new EuclideanSearch(kernel, this.arena);
     this.start = this.arena.mark();
     this.afterGoal = this.start;
   }
 
   /**
    * @param goal unchanged since it was last passed, as long as it is the same object
-   * @throws RunnerInputError when there is no memory for the descriptors
+   * @throws RunnerInputError when there is no memory for the descriptors; Error when the descriptors are of two kinds
    */
   match(goal: Features, current: Features): Matches {
-    const trains = this.placedGoal(goal);
+    const { metric, length } = goal.descriptors;
+    if (current.descriptors.metric !== metric || current.descriptors.length !== length) {
+      throw new Error('Descriptors of different kinds cannot be compared');
+    }
+    // One descriptor has no second nearest: nothing to compare with.
+    if (goal.count < 2 || current.count === 0) return NO_MATCHES;
+    const { search } = this.placedGoal(goal);
     this.arena.rewind(this.afterGoal);
-    const queries = this.place(current);
     const queryOut = this.arena.reserve(current.count * FIELDS_PER_QUERY * 4);
     const trainOut = this.arena.reserve(goal.count * FIELDS_PER_TRAIN * 4);
-    this.search(queries, trains, queryOut, trainOut);
+    search(current, queryOut, trainOut);
     return mutualMatches(
-      goal.descriptors.metric,
+      ratioOf(metric),
       this.arena.integers(queryOut, current.count * FIELDS_PER_QUERY),
       this.arena.integers(trainOut, goal.count * FIELDS_PER_TRAIN),
     );
   }
 
-  private search(queries: Placed, trains: Placed, queryOut: number, trainOut: number): void {
-    const { metric, length } = trains.features.descriptors;
-    const [queryCount, trainCount] = [queries.features.count, trains.features.count];
-    const { kernel } = this;
-    if (metric === 'hamming') {
-      kernel.nearestHamming(
-        queries.descriptors,
-        queryCount,
-        trains.descriptors,
-        trainCount,
-        length,
-        queryOut,
-        trainOut,
-      );
-    } else {
-      kernel.nearestEuclidean(
-        queries.descriptors,
-        queries.norms,
-        queryCount,
-        trains.descriptors,
-        trains.norms,
-        trainCount,
-        length,
-        queryOut,
-        trainOut,
-      );
-    }
-  }
-
-  private placedGoal(goal: Features): Placed {
+  private placedGoal(goal: Features): PlacedGoal {
     if (this.goal?.features === goal) return this.goal;
     this.goal = null;
     this.arena.rewind(this.start);
-    const placed = this.place(goal);
+    const placed = { features: goal, search: this.searchOf(goal) };
     this.afterGoal = this.arena.mark();
     this.goal = placed;
     return placed;
   }
 
-  private place(features: Features): Placed {
-    const { metric, length, values } = features.descriptors;
-    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = values;
-    const descriptors = this.arena.reserve(byteLength + READ_AHEAD * length * BYTES_PER_ELEMENT);
-    this.arena.bytes(descriptors, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
-    if (metric === 'hamming') return { features, descriptors, norms: 0 };
-    const norms = this.arena.reserve((features.count + READ_AHEAD) * 4);
-    this.kernel.squaredNorms(descriptors, features.count, length, norms);
-    return { features, descriptors, norms };
+  private searchOf(goal: Features): PlacedGoal['search'] {
+    if (goal.descriptors.metric === 'hamming') {
+      const trains = this.placeBinary(goal.descriptors.values);
+      const { length } = goal.descriptors;
+      return (current, queryOut, trainOut) => {
+        const queries = this.placeBinary(current.descriptors.values);
+        this.kernel.nearestHamming(queries, current.count, trains, goal.count, length, queryOut, trainOut);
+      };
+    }
+    const placed = this.euclidean.placeGoal(floatDescriptors(goal));
+    return (current, queryOut, trainOut) =>
+      this.euclidean.search(placed, floatDescriptors(current), 1 / ratioOf('euclidean'), queryOut, trainOut);
+  }
+
+  private placeBinary({ buffer, byteOffset, byteLength }: Uint8Array | Int16Array): number {
+    const address = this.arena.reserve(byteLength);
+    this.arena.bytes(address, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
+    return address;
   }
 }
 
-function mutualMatches(metric: Descriptors['metric'], ofQuery: Int32Array, ofTrain: Int32Array): Matches {
-  // Euclidean distances are squared.
-  const ratio = metric === 'euclidean' ? DISTANCE_RATIO ** 2 : DISTANCE_RATIO;
+function floatDescriptors({ count, descriptors }: Features): FloatDescriptors {
+  if (descriptors.metric !== 'euclidean') throw new Error('Descriptors of different kinds cannot be compared');
+  return { count, length: descriptors.length, values: descriptors.values };
+}
+
+/** Of distances as the kernel returns them: Euclidean ones are squared. */
+function ratioOf(metric: Descriptors['metric']): number {
+  return metric === 'euclidean' ? DISTANCE_RATIO ** 2 : DISTANCE_RATIO;
+}
+
+function mutualMatches(ratio: number, ofQuery: Int32Array, ofTrain: Int32Array): Matches {
   const trainCount = ofTrain.length / FIELDS_PER_TRAIN;
   const goal = new Int32Array(trainCount);
   const current = new Int32Array(trainCount);
@@ -155,7 +122,7 @@ function mutualMatches(metric: Descriptors['metric'], ofQuery: Int32Array, ofTra
     if (query < 0 || ofQuery[query * FIELDS_PER_QUERY] !== train) continue;
     const distance = ofQuery[query * FIELDS_PER_QUERY + 1]!;
     const second = ofQuery[query * FIELDS_PER_QUERY + 2]!;
-    if (second === NO_DISTANCE || distance >= ratio * second) continue;
+    if (distance >= ratio * second) continue;
     goal[count] = train;
     current[count++] = query;
   }
