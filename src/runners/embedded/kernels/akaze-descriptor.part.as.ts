@@ -27,7 +27,10 @@ const SLICE_SUMS: usize = 896;
 const ACROSS_X: usize = 1344;
 const ACROSS_Y: usize = 1440;
 const VALUES: usize = 1536;
-const SAMPLES: usize = 1728;
+const FINE_SUMS: usize = 1728;
+const SUMS: usize = 1984;
+const WRITER: usize = 2128;
+const SAMPLES: usize = 2144;
 
 /**
  * Directions and descriptors of `count` keypoints of one level. `keypoints`: as `refine` writes them; the direction in
@@ -180,13 +183,14 @@ function sample(
       const sampleY = f32x4.add(y4, f32x4.add(v128.load(at(scratch + ACROSS_Y, l)), alongRowY));
       const column = i32x4.trunc_sat_f32x4_s(f32x4.nearest(sampleX));
       const row = i32x4.trunc_sat_f32x4_s(f32x4.nearest(sampleY));
-      const inside = i32x4.bitmask(v128.and(i32x4.lt_u(column, limitX), i32x4.lt_u(row, limitY)));
+      const outside = v128.not(v128.and(i32x4.lt_u(column, limitX), i32x4.lt_u(row, limitY)));
       const offsets = i32x4.shl(i32x4.add(i32x4.mul(row, pitch4), column), 2);
-      take(plane, alongX, alongY, i32x4.extract_lane(offsets, 0), inside & 1, target);
+      const lanes = i32x4.bitmask(outside);
+      take(plane, alongX, alongY, i32x4.extract_lane(offsets, 0), lanes & 1, target);
       if (l + 1 < SIDE) {
-        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 1), inside & 2, target + 16);
-        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 2), inside & 4, target + 32);
-        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 3), inside & 8, target + 48);
+        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 1), lanes & 2, target + 16);
+        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 2), lanes & 4, target + 32);
+        take(plane, alongX, alongY, i32x4.extract_lane(offsets, 3), lanes & 8, target + 48);
       }
       target += 64;
     }
@@ -195,78 +199,134 @@ function sample(
 }
 
 @inline
-function take(plane: usize, alongX: usize, alongY: usize, offset: i32, inside: i32, target: usize): void {
-  if (inside) {
-    let v = f32x4(0, 0, 0, 1);
-    v = v128.load32_lane(plane + offset, v, 0);
-    v = v128.load32_lane(alongX + offset, v, 1);
-    v128.store(target, v128.load32_lane(alongY + offset, v, 2));
-  } else {
+function take(plane: usize, alongX: usize, alongY: usize, offset: i32, isOutside: i32, target: usize): void {
+  if (isOutside) {
     v128.store(target, f32x4.splat(0));
+  } else {
+    store<f32>(target, load<f32>(plane + offset));
+    store<f32>(target, load<f32>(alongX + offset), 4);
+    store<f32>(target, load<f32>(alongY + offset), 8);
+    store<f32>(target, 1, 12);
   }
 }
 
 /** Means over the cells of a 2 x 2, a 3 x 3 and a 4 x 4 grid, each compared with all others of its grid. */
 @inline
 function compare(cosine: f32, sine: f32, scratch: usize, out: usize): void {
-  let bits: u64 = 0;
-  let filled = 0;
-  let target = out;
-  for (let cells = 2; cells <= 4; cells++) {
-    const side = cells === 2 ? REACH : cells === 3 ? 7 : 5;
-    const count = cells * cells;
-    let cell = 0;
-    for (let k = 0; k < cells; k++) {
-      for (let l = 0; l < cells; l++) {
-        cellMean(scratch, k * side * SIDE + l * side, side, cosine, sine, at(scratch + VALUES, cell));
-        cell++;
-      }
-    }
-    for (let channel = 0; channel < 3; channel++) {
-      const values = scratch + VALUES + (<usize>channel << 6);
-      const a = v128.load(values);
-      const b = v128.load(values, 16);
-      const c = v128.load(values, 32);
-      const d = v128.load(values, 48);
-      for (let i = 0; i < count - 1; i++) {
-        const value = v128.load32_splat(at(values, i));
-        const greater =
-          i32x4.bitmask(f32x4.gt(value, a)) |
-          (i32x4.bitmask(f32x4.gt(value, b)) << 4) |
-          (i32x4.bitmask(f32x4.gt(value, c)) << 8) |
-          (i32x4.bitmask(f32x4.gt(value, d)) << 12);
-        const added = count - 1 - i;
-        const fresh = <u64>((greater & ((1 << count) - 1)) >> (i + 1));
-        bits |= fresh << <u64>filled;
-        filled += added;
-        if (filled >= 32) {
-          store<u32>(target, <u32>bits);
-          target += 4;
-          bits >>= 32;
-          filled -= 32;
-        }
-      }
+  const fine = scratch + FINE_SUMS;
+  const sums = scratch + SUMS;
+  sumFineCells(scratch + SAMPLES, fine);
+  const writer = scratch + WRITER;
+  store<u64>(writer, 0);
+  store<i32>(writer, 0, 8);
+  store<usize>(writer, out, 12);
+  for (let row = 0; row < 4; row += 2) {
+    for (let column = 0; column < 4; column += 2) {
+      const p = fine + (<usize>(row * 4 + column) << 4);
+      const upper = f32x4.add(v128.load(p), v128.load(p, 16));
+      const lower = f32x4.add(v128.load(p, 64), v128.load(p, 80));
+      v128.store(sums + (<usize>(row + column / 2) << 4), f32x4.add(upper, lower));
     }
   }
-  store<u32>(target, <u32>bits);
+  writeComparisons(sums, 4, cosine, sine, scratch + VALUES, writer);
+  sumMiddleCells(scratch + SAMPLES, sums);
+  writeComparisons(sums, 9, cosine, sine, scratch + VALUES, writer);
+  writeComparisons(fine, 16, cosine, sine, scratch + VALUES, writer);
+  store<u32>(load<usize>(writer, 12), load<u32>(writer));
+}
+/** Sums over the 4 x 4 cells of 5 x 5 samples. */
+@inline
+function sumFineCells(samples: usize, out: usize): void {
+  for (let row = 0; row < 4; row++) {
+    // Four cells side by side: one sum would wait for its own additions.
+    let a = f32x4.splat(0);
+    let b = f32x4.splat(0);
+    let c = f32x4.splat(0);
+    let d = f32x4.splat(0);
+    for (let k = 0; k < 5; k++) {
+      let p = samples + (<usize>((row * 5 + k) * SIDE) << 4);
+      for (let l = 0; l < 5; l++) {
+        a = f32x4.add(a, v128.load(p));
+        b = f32x4.add(b, v128.load(p, 80));
+        c = f32x4.add(c, v128.load(p, 160));
+        d = f32x4.add(d, v128.load(p, 240));
+        p += 16;
+      }
+    }
+    const to = out + (<usize>row << 6);
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+  }
 }
 
-/** Means of intensity and of the derivatives along and across the keypoint's direction, 64 bytes apart. */
+/** Sums over the 3 x 3 cells of 7 x 7 samples. */
 @inline
-function cellMean(scratch: usize, first: i32, side: i32, cosine: f32, sine: f32, out: usize): void {
-  let sum = f32x4.splat(0);
-  for (let k = 0; k < side; k++) {
-    let p = scratch + SAMPLES + (<usize>(first + k * SIDE) << 4);
-    for (let l = 0; l < side; l++) {
-      sum = f32x4.add(sum, v128.load(p));
-      p += 16;
+function sumMiddleCells(samples: usize, out: usize): void {
+  for (let row = 0; row < 3; row++) {
+    let a = f32x4.splat(0);
+    let b = f32x4.splat(0);
+    let c = f32x4.splat(0);
+    for (let k = 0; k < 7; k++) {
+      let p = samples + (<usize>((row * 7 + k) * SIDE) << 4);
+      for (let l = 0; l < 7; l++) {
+        a = f32x4.add(a, v128.load(p));
+        b = f32x4.add(b, v128.load(p, 112));
+        c = f32x4.add(c, v128.load(p, 224));
+        p += 16;
+      }
+    }
+    const to = out + <usize>row * 48;
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+  }
+}
+
+/**
+ * Appends a bit for each pair of cells, whether the mean of the first is greater, for intensity and for the derivatives
+ * along and across the keypoint's direction. `sums`: (intensity, x, y, samples) per cell. `values`: scratch. `writer`: bits
+ * not yet written (u64), how many (i32), and where they go.
+ */
+@inline
+function writeComparisons(sums: usize, cells: i32, cosine: f32, sine: f32, values: usize, writer: usize): void {
+  for (let cell = 0; cell < cells; cell++) {
+    const sum = v128.load(sums + (<usize>cell << 4));
+    const samples = f32x4.extract_lane(sum, 3);
+    const share: f32 = samples > 0 ? <f32>1 / samples : 0;
+    const x = f32x4.extract_lane(sum, 1);
+    const y = f32x4.extract_lane(sum, 2);
+    const to = at(values, cell);
+    store<f32>(to, f32x4.extract_lane(sum, 0) * share);
+    store<f32>(to, (y * cosine - x * sine) * share, 64);
+    store<f32>(to, (x * cosine + y * sine) * share, 128);
+  }
+  let bits = load<u64>(writer);
+  let filled = load<i32>(writer, 8);
+  let target = load<usize>(writer, 12);
+  for (let channel = 0; channel < 3; channel++) {
+    const row = values + (<usize>channel << 6);
+    const a = v128.load(row);
+    const b = v128.load(row, 16);
+    const c = v128.load(row, 32);
+    const d = v128.load(row, 48);
+    for (let i = 0; i < cells - 1; i++) {
+      const value = v128.load32_splat(at(row, i));
+      const low = i16x8.narrow_i32x4_s(f32x4.gt(value, a), f32x4.gt(value, b));
+      const high = i16x8.narrow_i32x4_s(f32x4.gt(value, c), f32x4.gt(value, d));
+      const greater = i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) & ((1 << cells) - 1);
+      bits |= <u64>(greater >> (i + 1)) << <u64>filled;
+      filled += cells - 1 - i;
+      if (filled >= 32) {
+        store<u32>(target, <u32>bits);
+        target += 4;
+        bits >>= 32;
+        filled -= 32;
+      }
     }
   }
-  const samples = f32x4.extract_lane(sum, 3);
-  const share: f32 = samples > 0 ? <f32>1 / samples : 0;
-  const x = f32x4.extract_lane(sum, 1);
-  const y = f32x4.extract_lane(sum, 2);
-  store<f32>(out, f32x4.extract_lane(sum, 0) * share);
-  store<f32>(out, (y * cosine - x * sine) * share, 64);
-  store<f32>(out, (x * cosine + y * sine) * share, 128);
+  store<u64>(writer, bits);
+  store<i32>(writer, filled, 8);
+  store<usize>(writer, target, 12);
 }

@@ -10,7 +10,7 @@ import { at } from './plane.part.as';
 const ALIVE: u8 = 1;
 /** Gave way to the level below, but was alive when it competed with the level above. */
 const BEATEN: u8 = 2;
-const ENTRY_BYTES: usize = 8;
+export const ENTRY_BYTES: usize = 8;
 const ALIVE_BITS: u64 = 0x0101010101010101;
 
 /**
@@ -35,46 +35,47 @@ function livingNeighbour(map: usize, pitch: i32, x: i32, y: i32, radius: i32): i
 }
 
 /**
- * Maxima above `threshold` at least `border` pixels from the edge, each the greatest within `radius` pixels. The map must be
- * cleared. Returns the length of the list, which may hold maxima that lost to a later one: the map tells.
+ * Appends to a level's list the maxima of one row, above `threshold`, at least `border` pixels from the edge, and each the
+ * greatest within `radius` pixels so far: one that loses to a later one stays in the list, but not in the map.
+ *
+ * @param end where the list ends so far
+ * @returns where it ends now
  */
-export function findMaxima(
-  plane: usize, width: i32, height: i32, pitch: i32, border: i32, radius: i32, threshold: f32, map: usize, list: usize,
-): i32 {
+@inline
+export function addMaximaOfRow(
+  plane: usize, y: i32, width: i32, pitch: i32, border: i32, radius: i32, threshold: f32, map: usize, end: usize,
+): usize {
   const rowBytes = <usize>pitch << 2;
   const limit = f32x4.splat(threshold);
   const right = width - border;
-  let entry = list;
-  for (let y = border; y < height - border; y++) {
-    for (let x = border; x < right; x += 4) {
-      const p = at(plane, y * pitch + x);
-      const centre = v128.load(p);
-      let mask = f32x4.gt(centre, limit);
-      if (!v128.any_true(mask)) continue;
-      const sides = f32x4.max(v128.load(p - 4), v128.load(p + 4));
-      const above = f32x4.max(v128.load(p - rowBytes), f32x4.max(v128.load(p - rowBytes - 4), v128.load(p - rowBytes + 4)));
-      const below = f32x4.max(v128.load(p + rowBytes), f32x4.max(v128.load(p + rowBytes - 4), v128.load(p + rowBytes + 4)));
-      mask = v128.and(mask, f32x4.gt(centre, f32x4.max(sides, f32x4.max(above, below))));
-      let lanes = i32x4.bitmask(mask);
-      while (lanes) {
-        const lane = ctz(lanes);
-        lanes &= lanes - 1;
-        if (x + lane >= right) break;
-        const pixel = y * pitch + x + lane;
-        const value = load<f32>(at(plane, pixel));
-        const rival = livingNeighbour(map, pitch, x + lane, y, radius);
-        if (rival >= 0) {
-          if (value <= load<f32>(at(plane, rival))) continue;
-          store<u8>(map + <usize>rival, 0);
-        }
-        store<u8>(map + <usize>pixel, ALIVE);
-        store<i32>(entry, pixel);
-        store<f32>(entry, value, 4);
-        entry += ENTRY_BYTES;
+  for (let x = border; x < right; x += 4) {
+    const p = at(plane, y * pitch + x);
+    const centre = v128.load(p);
+    let mask = f32x4.gt(centre, limit);
+    if (!v128.any_true(mask)) continue;
+    const sides = f32x4.max(v128.load(p - 4), v128.load(p + 4));
+    const above = f32x4.max(v128.load(p - rowBytes), f32x4.max(v128.load(p - rowBytes - 4), v128.load(p - rowBytes + 4)));
+    const below = f32x4.max(v128.load(p + rowBytes), f32x4.max(v128.load(p + rowBytes - 4), v128.load(p + rowBytes + 4)));
+    mask = v128.and(mask, f32x4.gt(centre, f32x4.max(sides, f32x4.max(above, below))));
+    let lanes = i32x4.bitmask(mask);
+    while (lanes) {
+      const lane = ctz(lanes);
+      lanes &= lanes - 1;
+      if (x + lane >= right) break;
+      const pixel = y * pitch + x + lane;
+      const value = load<f32>(at(plane, pixel));
+      const rival = livingNeighbour(map, pitch, x + lane, y, radius);
+      if (rival >= 0) {
+        if (value <= load<f32>(at(plane, rival))) continue;
+        store<u8>(map + <usize>rival, 0);
       }
+      store<u8>(map + <usize>pixel, ALIVE);
+      store<i32>(end, pixel);
+      store<f32>(end, value, 4);
+      end += ENTRY_BYTES;
     }
   }
-  return <i32>((entry - list) / ENTRY_BYTES);
+  return end;
 }
 
 /**

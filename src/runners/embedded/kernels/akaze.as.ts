@@ -11,8 +11,8 @@
 
 export { toFloat, halve, halveUnevenly, blur } from './akaze-planes.part.as';
 export { contrast, conductivity, diffuse } from './akaze-diffusion.part.as';
-export { derivatives, determinants } from './akaze-hessian.part.as';
-export { findMaxima, suppressBelow, suppressAbove, refine } from './akaze-extrema.part.as';
+export { findMaxima } from './akaze-hessian.part.as';
+export { suppressBelow, suppressAbove, refine } from './akaze-extrema.part.as';
 export { describe } from './akaze-descriptor.part.as';
 
 /** First address the caller may use. */

@@ -54,32 +54,16 @@ export interface AkazeKernel extends KernelExports {
     time: number,
     flow: number,
   ): void;
-  derivatives(
+  findMaxima(
     smooth: number,
     alongX: number,
     alongY: number,
-    width: number,
-    height: number,
-    pitch: number,
-    step: number,
-  ): void;
-  determinants(
-    alongX: number,
-    alongY: number,
-    target: number,
+    determinant: number,
     width: number,
     height: number,
     pitch: number,
     step: number,
     border: number,
-  ): void;
-  findMaxima(
-    plane: number,
-    width: number,
-    height: number,
-    pitch: number,
-    border: number,
-    radius: number,
     threshold: number,
     map: number,
     list: number,

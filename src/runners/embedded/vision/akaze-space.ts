@@ -26,15 +26,18 @@ const LEAST_SHARE = 1e-3;
 export interface LevelPlanes {
   /** The diffused image. */
   image: number;
+  /** Room for derivatives and the determinant of the Hessian. */
   alongX: number;
   alongY: number;
-  /** Determinant of the Hessian, for pixels at least one less than the border away from the edge. */
   determinant: number;
 }
 
 export interface BuiltLevel extends AkazeLevel {
+  /** Floats from one row to the next. */
   pitch: number;
   planes: LevelPlanes;
+  /** Plane of the smoothed image the derivatives are taken of; valid until the next level is asked for. */
+  smooth: number;
 }
 
 /**
@@ -81,14 +84,14 @@ export class NonlinearScaleSpace {
     let contrast = 0;
     let below: BuiltLevel | null = null;
     for (const [index, level] of layout.levels.entries()) {
-      const built: BuiltLevel = { ...level, pitch: pitchOf(level.width), planes: layout.kept[index % 2]! };
+      const { kept, smooth } = layout;
+      const built: BuiltLevel = { ...level, pitch: pitchOf(level.width), planes: kept[index % 2]!, smooth };
       if (below === null) {
         contrast = this.buildFirst(gray, built, layout);
       } else {
         if (level.octave > below.octave) contrast = Math.fround(contrast * CONTRAST_PER_OCTAVE);
         this.buildNext(below, built, contrast, layout);
       }
-      this.differentiate(built, layout);
       yield built;
       below = built;
     }
@@ -140,13 +143,6 @@ export class NonlinearScaleSpace {
       this.kernel.halveUnevenly(source, below.pitch, target, width, height, pitch, layout.columns, layout.rows);
     }
     return target;
-  }
-
-  private differentiate(level: BuiltLevel, { smooth }: Layout): void {
-    const { width, height, pitch, step, border, planes } = level;
-    const { alongX, alongY, determinant } = planes;
-    this.kernel.derivatives(smooth, alongX, alongY, width, height, pitch, step);
-    this.kernel.determinants(alongX, alongY, determinant, width, height, pitch, step, border - 1);
   }
 
   private makeLayout(width: number, height: number, levels: AkazeLevel[]): Layout {

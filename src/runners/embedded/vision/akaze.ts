@@ -106,12 +106,25 @@ export class AkazeDetector implements FeatureDetector {
   }
 
   private search(level: BuiltLevel, index: number, { maps, lists }: Room): Searched {
-    const { width, height, pitch, border, step, planes } = level;
+    const { width, height, pitch, border, step, planes, smooth } = level;
     const map = maps[index % maps.length]!;
     const list = lists[index % lists.length]!;
     this.arena.bytes(map, pitch * height).fill(0);
-    const { determinant } = planes;
-    const count = this.kernel.findMaxima(determinant, width, height, pitch, border, step, THRESHOLD, map, list);
+    const { alongX, alongY, determinant } = planes;
+    const count = this.kernel.findMaxima(
+      smooth,
+      alongX,
+      alongY,
+      determinant,
+      width,
+      height,
+      pitch,
+      step,
+      border,
+      THRESHOLD,
+      map,
+      list,
+    );
     return { ...level, index, map, list, count };
   }
 
