@@ -79,7 +79,7 @@ function prepareDisc(step: i32, pitch: i32, scratch: usize): void {
 function degrees4(y: v128, x: v128): v128 {
   const ax = f32x4.abs(x);
   const ay = f32x4.abs(y);
-  const ratio = f32x4.div(f32x4.min(ax, ay), f32x4.add(f32x4.max(ax, ay), f32x4.splat(2.220446049250313e-16)));
+  const ratio = f32x4.div(f32x4.pmin(ax, ay), f32x4.add(f32x4.pmax(ax, ay), f32x4.splat(2.220446049250313e-16)));
   const square = f32x4.mul(ratio, ratio);
   let p = f32x4.splat(-0.04432655554792128 * (180.0 / 3.141592653589793));
   p = f32x4.add(f32x4.mul(p, square), f32x4.splat(0.1555786518463281 * (180.0 / 3.141592653589793)));

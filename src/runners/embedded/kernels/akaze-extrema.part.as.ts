@@ -53,10 +53,10 @@ export function addMaximaOfRow(
     const centre = v128.load(p);
     let mask = f32x4.gt(centre, limit);
     if (!v128.any_true(mask)) continue;
-    const sides = f32x4.max(v128.load(p - 4), v128.load(p + 4));
-    const above = f32x4.max(v128.load(p - rowBytes), f32x4.max(v128.load(p - rowBytes - 4), v128.load(p - rowBytes + 4)));
-    const below = f32x4.max(v128.load(p + rowBytes), f32x4.max(v128.load(p + rowBytes - 4), v128.load(p + rowBytes + 4)));
-    mask = v128.and(mask, f32x4.gt(centre, f32x4.max(sides, f32x4.max(above, below))));
+    const sides = f32x4.pmax(v128.load(p - 4), v128.load(p + 4));
+    const above = f32x4.pmax(v128.load(p - rowBytes), f32x4.pmax(v128.load(p - rowBytes - 4), v128.load(p - rowBytes + 4)));
+    const below = f32x4.pmax(v128.load(p + rowBytes), f32x4.pmax(v128.load(p + rowBytes - 4), v128.load(p + rowBytes + 4)));
+    mask = v128.and(mask, f32x4.gt(centre, f32x4.pmax(sides, f32x4.pmax(above, below))));
     let lanes = i32x4.bitmask(mask);
     while (lanes) {
       const lane = ctz(lanes);

@@ -144,14 +144,17 @@ function blurLine5(line: usize, to: usize, width: i32, kernel: usize): void {
 function blurColumns(
   source: usize, line: usize, y: i32, width: i32, height: i32, pitch: i32, kernel: usize, radius: i32,
 ): void {
-  for (let x = 0; x < width; x += 4) {
-    let sum = f32x4.mul(v128.load(at(source, y * pitch + x)), v128.load32_splat(kernel));
-    for (let k = 1; k <= radius; k++) {
-      const above = v128.load(at(rowOf(source, y - k, height, pitch), x));
-      const below = v128.load(at(rowOf(source, y + k, height, pitch), x));
-      sum = f32x4.add(sum, f32x4.mul(f32x4.add(above, below), v128.load32_splat(at(kernel, k))));
+  const centre = at(source, y * pitch);
+  const weight0 = v128.load32_splat(kernel);
+  for (let x = 0; x < width; x += 4) v128.store(at(line, x), f32x4.mul(v128.load(at(centre, x)), weight0));
+  for (let k = 1; k <= radius; k++) {
+    const above = rowOf(source, y - k, height, pitch);
+    const below = rowOf(source, y + k, height, pitch);
+    const weight = v128.load32_splat(at(kernel, k));
+    for (let x = 0; x < width; x += 4) {
+      const pair = f32x4.add(v128.load(at(above, x)), v128.load(at(below, x)));
+      v128.store(at(line, x), f32x4.add(v128.load(at(line, x)), f32x4.mul(pair, weight)));
     }
-    v128.store(at(line, x), sum);
   }
 }
 

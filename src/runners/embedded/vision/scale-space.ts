@@ -1,3 +1,4 @@
+import { gaussianWeights } from './gaussian-weights.js';
 import type { KernelArena } from './kernel-module.js';
 import type { SiftKernel } from './sift-kernel.js';
 
@@ -166,10 +167,9 @@ export class ScaleSpace {
 
   private placeGaussian(address: number, sigma: number): void {
     const radius = ((Math.round(sigma * 8 + 1) | 1) - 1) / 2;
-    const weights = Array.from({ length: radius + 1 }, (_, i) => Math.exp((-i * i) / (2 * sigma * sigma)));
-    const total = weights.reduce((sum, weight, i) => sum + (i === 0 ? weight : 2 * weight), 0);
+    const weights = gaussianWeights(sigma, radius);
     this.arena.integers(address, 1)[0] = radius;
-    this.arena.floats(address + 4, weights.length).set(weights.map((weight) => weight / total));
+    this.arena.floats(address + 4, weights.length).set(weights);
   }
 }
 
