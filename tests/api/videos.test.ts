@@ -80,6 +80,19 @@ describe('videos of a dataset', () => {
     await expectFilesToMatchRows(app);
   });
 
+  it('of a codec that is not accepted are refused by its name, with those that are', async () => {
+    const { id, user } = await buildDataset(app);
+    const answer = await user.api.upload(id, new Uint8Array(await readFile(fixture('media/cinepak.avi'))));
+    expectProblem(answer, 'unsupported-video');
+    expect(answer.body).toMatchObject({ detail: expect.stringMatching(/cinepak.*h264, hevc/) as string });
+  });
+
+  it('have the size of the upright picture', async () => {
+    const { id, user } = await buildDataset(app);
+    const answer = await user.api.upload(id, new Uint8Array(await readFile(fixture('media/h264-rotated.mp4'))));
+    expect(answer.body).toMatchObject({ video: { width: 64, height: 96 } });
+  });
+
   it('are renamed, which changes the version of the dataset', async () => {
     const [video] = await buildVideos(1);
     const before = await versionOf(video);

@@ -86,6 +86,7 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
       ['audio-only.m4a', 'no-video-stream'],
       ['audio-with-cover.m4a', 'no-video-stream'],
       ['png-codec.mov', 'unsupported-format'],
+      ['cinepak.avi', 'unsupported-format'],
       ['picture.png', 'unsupported-format'],
       ['h264-size-change.ts', 'unsupported-format'],
       ['too-small.mp4', 'too-large'],
@@ -93,6 +94,12 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
     ])('refuses %s as %s', async (name, problem) => {
       const refusal = expect(probe(media(name))).rejects;
       await refusal.toMatchObject({ name: 'MediaError', problem, message: expect.not.stringContaining('/') as string });
+    });
+
+    it('names the codec that is not accepted, and those that are', async () => {
+      await expect(probe(media('cinepak.avi'))).rejects.toThrow(
+        /encoded as cinepak.*accepted are h264, hevc, .*prores/,
+      );
     });
 
     it('refuses a video whose pictures are damaged', async () => {

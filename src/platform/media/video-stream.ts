@@ -36,7 +36,11 @@ export function chooseVideoStream(streams: StreamFacts[], container: Container, 
   const chosen = moving.find(({ codec }) => ACCEPTED_CODECS.has(codec) || isSequenceCodec(codec, container));
   if (!chosen) {
     const codec = moving[0]?.codec || 'an unknown codec';
-    throw new MediaError('unsupported-format', `The video is encoded as ${codec}, which is not accepted. Use H.264.`);
+    const accepted = [...ACCEPTED_CODECS].join(', ');
+    throw new MediaError(
+      'unsupported-format',
+      `The video is encoded as ${codec}, which is not accepted. Use H.264; accepted are ${accepted}.`,
+    );
   }
   assertPictureSize(chosen.width, chosen.height, limits);
   return chosen;
