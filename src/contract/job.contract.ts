@@ -187,6 +187,68 @@ const rowNumber = (max: number) =>
     )
     .pipe(z.int().min(0).max(max));
 
+/** A positive number in an address. */
+const positiveNumber = (max: number) =>
+  z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,9}(\.\d{1,9})?$/)
+          .transform(Number),
+      ],
+      'Use a number.',
+    )
+    .pipe(z.number().positive().max(max));
+
+export const jobTrajectoryRoute = defineRoute({
+  operationId: 'getJobTrajectory',
+  method: 'get',
+  path: '/inference/{id}/trajectory',
+  access: 'user',
+  tag: 'Inference',
+  summary: 'Get the path of a camera that follows the velocities of a job',
+  description:
+    'Each velocity holds until the next processed frame, with gain 1. Poses are those of the camera in the frame of ' +
+    'reference of the first processed frame: metres, x right, y down, z forward. The same path is `trajectory.csv` of the ZIP.',
+  request: {
+    params: idParams,
+    query: z.strictObject({
+      frameRate: positiveNumber(100_000).optional().meta({
+        description: 'Frames per second. Default: those of the current video; 30 where it does not say.',
+      }),
+      from: rowNumber(999_999_999).default(0).meta({ description: 'First point of the answer, from 0.' }),
+      limit: rowNumber(1000).pipe(z.int().min(1)).default(1000).meta({ description: 'Most points of the answer.' }),
+    }),
+  },
+  success: {
+    status: 200,
+    answer: {
+      description: 'Points of the path, one for each row of the result.',
+      schema: z.object({
+        frameRate: z.number().meta({ description: 'Frames per second that were taken.' }),
+        frameRateFrom: z.enum(['request', 'video', 'assumption']),
+        total: z.int().meta({ description: 'Points of the whole path.' }),
+        points: z.array(
+          z.object({
+            frame: z.int().meta({ description: 'Index of the frame in the current video.' }),
+            seconds: z.number().meta({ description: 'Since the first processed frame.' }),
+            position: z.array(z.number()).length(3).meta({ description: 'Metres.' }),
+            rotation: z
+              .array(z.number())
+              .length(3)
+              .meta({ description: 'Rotation vector: the axis times the angle in radians, at most π.' }),
+            pathLength: z.number().meta({ description: 'Metres travelled so far.' }),
+          }),
+        ),
+        nextRow: z.int().nullable().meta({ description: 'Where to go on; null after the last point.' }),
+      }),
+    },
+  },
+  problems: ['not-found', 'result-not-ready', 'job-without-result', 'result-gone'],
+});
+
 export const jobVelocityRoute = defineRoute({
   operationId: 'getJobVelocity',
   method: 'get',

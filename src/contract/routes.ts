@@ -20,7 +20,7 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from './inference.contract.js';
-import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
+import { getJobRoute, jobTrajectoryRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -99,6 +99,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   cancelJobRoute,
   retryJobRoute,
   jobVelocityRoute,
+  jobTrajectoryRoute,
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,

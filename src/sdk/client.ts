@@ -33,7 +33,13 @@ import {
   logoutRoute,
   refreshRoute,
 } from '../contract/session.contract.js';
-import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../contract/job.contract.js';
+import {
+  getJobRoute,
+  jobTrajectoryRoute,
+  jobVelocityRoute,
+  listJobsRoute,
+  retryJobRoute,
+} from '../contract/job.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
 import {
   deleteVideoRoute,
@@ -302,7 +308,12 @@ export class Client {
     return call(this.connection, jobVelocityRoute, { params: { id }, query }, options);
   }
 
-  /** A new job like one that has ended; paid like any other. */
+  /** The path of a camera that follows the velocities of a job that has a result. */
+  getJobTrajectory(id: string, query: QueryOf<typeof jobTrajectoryRoute> = {}, options?: CallOptions) {
+    return call(this.connection, jobTrajectoryRoute, { params: { id }, query }, options);
+  }
+
+  /** A new job like one that has ended; paid like any other. It goes on where that one stopped, as far as that is kept. */
   retryJob(id: string, options?: CallOptions) {
     return call(this.connection, retryJobRoute, { params: { id } }, options);
   }

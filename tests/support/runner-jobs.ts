@@ -12,6 +12,7 @@ export function buildRunInput(
   const jobId = overrides.jobId ?? crypto.randomUUID();
   return {
     attempt: 1,
+    frameRate: 30,
     goalVideoPath: golden.goalVideoPath,
     currentVideoPath: golden.currentVideoPath,
     archivePath: join(folder, `${jobId}.zip`),

@@ -1,15 +1,22 @@
 import { AppError, notFound } from '../../platform/app-error.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { ObjectMissingError, type ObjectStore } from '../../platform/storage/object-store.port.js';
+import { ASSUMED_FRAME_RATE, cameraPath } from '../../runners/trajectory.js';
 import type { GoneResult, StoredResult } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
+import type { VideoRepository } from '../video/video.repository.js';
 import { isFinal, processedFrames } from './inference.domain.js';
 import type { InferenceRepository } from './inference.repository.js';
-import type { VelocityRows } from './job-view.domain.js';
+import type { Trajectory, VelocityRows } from './job-view.domain.js';
 import type { JobViewQueries } from './job-view.queries.js';
 
 interface Deps {
-  repositories: { jobs: InferenceRepository; jobViews: JobViewQueries; results: ResultRepository };
+  repositories: {
+    jobs: InferenceRepository;
+    jobViews: JobViewQueries;
+    results: ResultRepository;
+    videos: VideoRepository;
+  };
   store: ObjectStore;
   logger: Logger;
 }
@@ -49,6 +56,22 @@ export class InferenceResultService {
     // Says which of the reasons there are it is.
     await this.get(userId, id);
     throw new Error(`The result of job ${id} is there and has no velocities`);
+  }
+
+  /**
+   * @param frameRate frames per second, instead of those of the video
+   * @throws AppError not-found, result-not-ready, job-without-result, result-gone
+   */
+  async trajectory(userId: string, id: string, { frameRate }: { frameRate?: number | undefined }): Promise<Trajectory> {
+    const { payload } = await this.get(userId, id);
+    const { jobs, videos } = this.deps.repositories;
+    const job = await jobs.getOwned(userId, id);
+    const ofVideo = await videos.frameRateOf(job.currentVideoId);
+    const taken = frameRate ?? ofVideo ?? ASSUMED_FRAME_RATE;
+    const rows = payload.frames.map(({ frame }, row) => ({ frame, velocity: payload.velocity[row] }));
+    const known = ofVideo === null ? 'assumption' : 'video';
+    const frameRateFrom = frameRate === undefined ? known : 'request';
+    return { path: [...cameraPath(rows, taken)], frameRate: taken, frameRateFrom };
   }
 
   /** @throws AppError not-found, result-not-ready, job-without-result, result-gone */

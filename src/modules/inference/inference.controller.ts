@@ -8,7 +8,13 @@ import {
   type jobStatusRoute,
   type submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import type { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
+import type {
+  getJobRoute,
+  jobTrajectoryRoute,
+  jobVelocityRoute,
+  listJobsRoute,
+  retryJobRoute,
+} from '../../contract/job.contract.js';
 import { ANSWERED, type AuthenticatedScope, type RouteHandler } from '../../http/route-table.js';
 import {
   isoTime,
@@ -18,6 +24,7 @@ import {
   presentListedJob,
   presentResult,
   presentSubmission,
+  presentTrajectory,
   presentVelocity,
 } from './inference.presenter.js';
 import type { InferenceReadingService } from './inference-reading.service.js';
@@ -89,6 +96,11 @@ export class InferenceController {
   readonly velocity: RouteHandler<typeof jobVelocityRoute> = async ({ params, query }, { principal }) => {
     const { job, ...rows } = await this.deps.results.velocity(principal.userId, params.id, query);
     return { body: presentVelocity(job, { ...rows, from: query.from }) };
+  };
+
+  readonly trajectory: RouteHandler<typeof jobTrajectoryRoute> = async ({ params, query }, { principal }) => {
+    const trajectory = await this.deps.results.trajectory(principal.userId, params.id, query);
+    return { body: presentTrajectory(trajectory, query) };
   };
 
   readonly result: RouteHandler<typeof jobResultRoute> = async ({ params }, { principal }) => {

@@ -5,8 +5,9 @@ import {
   type StoredInferenceResult,
 } from '../../contract/inference.contract.js';
 import { frameErrors } from '../../runners/frame-errors.js';
+import { axisAngle } from '../../runners/trajectory.js';
 import type { Job } from './inference.domain.js';
-import type { JobView, VelocityRows, Wait } from './job-view.domain.js';
+import type { JobView, Trajectory, VelocityRows, Wait } from './job-view.domain.js';
 
 export const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -97,6 +98,24 @@ export function presentVelocity(
     total,
     rows: velocity.map((row, index) => ({ frame: startFrame + (from + index) * frameStep, velocity: row })),
     nextRow: complete && next >= total ? null : next,
+  };
+}
+
+export function presentTrajectory(
+  { path, frameRate, frameRateFrom }: Trajectory,
+  { from, limit }: { from: number; limit: number },
+) {
+  const next = from + limit;
+  return {
+    frameRate,
+    frameRateFrom,
+    total: path.length,
+    points: path.slice(from, next).map(({ rotation, position, ...point }) => ({
+      ...point,
+      position: [...position],
+      rotation: [...axisAngle(rotation)],
+    })),
+    nextRow: next < path.length ? next : null,
   };
 }
 

@@ -6,7 +6,13 @@ import {
   jobStatusRoute,
   submitInferenceRoute,
 } from '../../contract/inference.contract.js';
-import { getJobRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from '../../contract/job.contract.js';
+import {
+  getJobRoute,
+  jobTrajectoryRoute,
+  jobVelocityRoute,
+  listJobsRoute,
+  retryJobRoute,
+} from '../../contract/job.contract.js';
 import { route, type Route } from '../../http/route-table.js';
 import type { InferenceController } from './inference.controller.js';
 
@@ -18,6 +24,7 @@ export const inferenceRoutes = (controller: InferenceController): Route[] => [
   route(cancelJobRoute, controller.cancel),
   route(retryJobRoute, controller.retry),
   route(jobVelocityRoute, controller.velocity),
+  route(jobTrajectoryRoute, controller.trajectory),
   route(jobResultRoute, controller.result),
   route(jobArchiveRoute, controller.archive),
   route(deleteResultRoute, controller.deleteResult),

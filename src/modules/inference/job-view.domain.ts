@@ -1,3 +1,4 @@
+import type { PathPoint } from '../../runners/trajectory.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 
@@ -32,6 +33,15 @@ export interface JobView {
   wait: Wait | null;
   /** Null as long as there was none. */
   result: { expiresAt: Date | null; gone: Removal | null } | null;
+}
+
+/** The path of a camera that follows the velocities of a job. */
+export interface Trajectory {
+  /** One point per row of the result. */
+  path: PathPoint[];
+  /** Frames per second that were taken. */
+  frameRate: number;
+  frameRateFrom: 'request' | 'video' | 'assumption';
 }
 
 /** Velocities of a job from some row on: of its result, or of the attempt that goes on. */

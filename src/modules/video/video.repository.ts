@@ -65,6 +65,11 @@ export class VideoRepository {
     if (row === null) throw new AppError('internal-error', `Video ${id} has no row although a job refers to it.`);
     return toVideo(row);
   }
+
+  /** Frames per second, also of a video whose file is gone; null when it does not say. */
+  async frameRateOf(id: string): Promise<number | null> {
+    return (await this.videos.findById(id))?.frameRate ?? null;
+  }
 }
 
 function present(row: VideoRow | null): VideoRow {

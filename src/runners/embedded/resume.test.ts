@@ -90,7 +90,7 @@ describe('a servo job that is stopped', () => {
     const pictures = [...whole.content.keys()].filter((name) => name.startsWith('images/'));
     expect(pictures).toHaveLength(ROWS);
     expect([...content.keys()]).toEqual([...whole.content.keys()]);
-    for (const name of [...pictures, 'velocity.csv', 'velocity.svg']) {
+    for (const name of [...pictures, 'velocity.csv', 'velocity.svg', 'trajectory.csv']) {
       expect(content.get(name)?.equals(whole.content.get(name) ?? Buffer.alloc(0)), name).toBe(true);
     }
   }

@@ -16,9 +16,10 @@ import {
   RunnerStorageError,
 } from '../runner.errors.js';
 import type { RunInput, RunParameters, RunProgress, RunResult, RunResume } from '../runner.port.js';
+import { ASSUMED_FRAME_RATE } from '../trajectory.js';
 import { copyEarlierPictures } from './archive/earlier-pictures.js';
 import { openResultArchive, type ResultArchive } from './archive/result-archive.js';
-import { resultJson, velocityCsv } from './archive/result-texts.js';
+import { resultJson, trajectoryCsv, velocityCsv } from './archive/result-texts.js';
 import { Checkpointer, type CheckpointReceiver } from './checkpointer.js';
 import { FrameLog } from './frame-log.js';
 import { picturePlan } from './frame-plan.js';
@@ -106,10 +107,10 @@ async function runIntoArchive(
       device: 'cpu',
       usage: meter.read(),
       message: log.summary(),
-      warnings: [...requestWarnings(parameters), ...log.warnings],
+      warnings: [...requestWarnings(input), ...log.warnings],
     };
     context.signal.throwIfAborted();
-    await writeReports(archive, parameters, result);
+    await writeReports(archive, input, result);
     context.signal.throwIfAborted();
     await archive.finish();
     return result;
@@ -160,8 +161,12 @@ async function requireReadable(path: string, role: 'goal' | 'current'): Promise<
   }
 }
 
-function requestWarnings({ useGpus }: RunParameters): string[] {
-  return useGpus ? ['The embedded engine uses no GPU: the job ran on the CPU.'] : [];
+function requestWarnings({ parameters: { useGpus }, frameRate }: RunInput): string[] {
+  const unknownRate = frameRate === null || frameRate === undefined;
+  return [
+    ...(useGpus ? ['The embedded engine uses no GPU: the job ran on the CPU.'] : []),
+    ...(unknownRate ? [`The video does not say its frame rate: trajectory.csv takes ${ASSUMED_FRAME_RATE}/s.`] : []),
+  ];
 }
 
 async function readGoalFrame(
@@ -218,7 +223,11 @@ async function processFrames(
   onProgress({ processed: log.processed, total: log.total });
 }
 
-async function writeReports(archive: ResultArchive, parameters: RunParameters, result: RunResult): Promise<void> {
+async function writeReports(
+  archive: ResultArchive,
+  { parameters, frameRate }: RunInput,
+  result: RunResult,
+): Promise<void> {
   const plot = renderVelocityPlot({
     frames: result.frames.map(({ frame }) => frame),
     velocity: result.velocity,
@@ -226,6 +235,7 @@ async function writeReports(archive: ResultArchive, parameters: RunParameters, r
   });
   await archive.addText('velocity.csv', velocityCsv(result));
   await archive.addText('velocity.svg', [plot]);
+  await archive.addText('trajectory.csv', trajectoryCsv(result, frameRate ?? ASSUMED_FRAME_RATE));
   await archive.addText('result.json', resultJson(parameters, result));
 }
 

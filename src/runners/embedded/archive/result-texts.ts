@@ -1,5 +1,6 @@
 import { frameErrors } from '../../frame-errors.js';
 import type { RunParameters, RunResult } from '../../runner.port.js';
+import { axisAngle, cameraPath, type PathPoint } from '../../trajectory.js';
 
 /** Rows per piece: large enough to keep the number of pieces low, small enough to keep memory flat. */
 const ROWS_PER_PIECE = 1000;
@@ -11,6 +12,17 @@ export function* velocityCsv(result: RunResult): Generator<string> {
     const report = result.frames[row];
     const velocity = result.velocity[row];
     return `${report.frame},${velocity.join(',')},${report.inliers},${report.problem ?? ''}\n`;
+  });
+}
+
+/** `trajectory.csv`: pose at each processed frame in the frame of reference of the first; metres, rotation vector in rad. */
+export function* trajectoryCsv(result: RunResult, frameRate: number): Generator<string> {
+  yield 'frame,seconds,x,y,z,rx,ry,rz,path_length\n';
+  const rows = result.frames.map(({ frame }, row) => ({ frame, velocity: result.velocity[row] }));
+  const path = cameraPath(rows, frameRate);
+  yield* inPieces(rows.length, () => {
+    const { frame, seconds, position, rotation, pathLength } = path.next().value as PathPoint;
+    return `${[frame, seconds, ...position, ...axisAngle(rotation), pathLength].join(',')}\n`;
   });
 }
 
