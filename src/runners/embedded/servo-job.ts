@@ -230,7 +230,8 @@ async function writeReports(
 ): Promise<void> {
   const plot = renderVelocityPlot({
     frames: result.frames.map(({ frame }) => frame),
-    velocity: result.velocity,
+    velocity: result.velocity.map((row, k) => (result.frames[k].problem === null ? row : null)),
+    featureErrorPx: result.frames.map(({ featureErrorPx }) => featureErrorPx),
     title: `Velocity towards goal frame ${parameters.goalFrameId} (${parameters.detector})`,
   });
   await archive.addText('velocity.csv', velocityCsv(result));

@@ -25,8 +25,10 @@ const OUTLIER_LINES = 50;
 const BACKGROUND: Color = [24, 27, 33];
 const TEXT: Color = [236, 239, 244];
 const QUIET_TEXT: Color = [150, 158, 170];
-const INLIER: Color = [18, 196, 92];
-const OUTLIER: Color = [232, 56, 56];
+/** Blue dots and orange crosses: told apart with any kind of colour vision (Okabe & Ito, 2008), and without colours. */
+const INLIER: Color = [30, 170, 255];
+const OUTLIER: Color = [240, 120, 0];
+const CROSS_ARM = 3;
 const WARNING: Color = [255, 176, 64];
 
 const PROBLEM_TEXTS: Record<FrameProblem, string> = {
@@ -129,17 +131,21 @@ function drawMatches(
       raster.line(goalX, goalY, currentX, currentY, color, opacity);
     }
   };
-  const dots = (pairs: number[], radius: number, color: Color, opacity: number) => {
+  const mark = (pairs: number[], draw: (x: number, y: number) => void) => {
     for (const pair of pairs) {
       const { goalX, goalY, currentX, currentY } = place(pair);
-      raster.dot(goalX, goalY, radius, color, opacity);
-      raster.dot(currentX, currentY, radius, color, opacity);
+      draw(goalX, goalY);
+      draw(currentX, currentY);
     }
+  };
+  const cross = (x: number, y: number) => {
+    raster.line(x - CROSS_ARM, y - CROSS_ARM, x + CROSS_ARM, y + CROSS_ARM, OUTLIER, 0.8);
+    raster.line(x - CROSS_ARM, y + CROSS_ARM, x + CROSS_ARM, y - CROSS_ARM, OUTLIER, 0.8);
   };
   lines(outlying, OUTLIER_LINES, OUTLIER, 0.5);
   lines(agreeing, INLIER_LINES, INLIER, 0.6);
-  dots(outlying, 1.2, OUTLIER, 0.7);
-  dots(agreeing, 1.8, INLIER, 1);
+  mark(outlying, cross);
+  mark(agreeing, (x, y) => raster.dot(x, y, 1.8, INLIER, 1));
 }
 
 /** Pixel centres are integers, so a picture's edge lies at -0.5 on every scale. */

@@ -1,52 +1,64 @@
 import { inwardIntegerAxis, outwardAxis, type Axis } from './axis-ticks.js';
 
 const WIDTH = 960;
-const HEIGHT = 620;
+const HEIGHT = 908;
 const PLOT_LEFT = 76;
 const PLOT_RIGHT = WIDTH - 24;
+/** Of a curve that is drawn whole. */
+const MOST_POINTS = 2 * (PLOT_RIGHT - PLOT_LEFT);
 const PANEL_HEIGHT = 200;
-const PANEL_TOPS = { linear: 84, angular: 356 } as const;
+const PANEL_TOPS = { linear: 104, angular: 376, error: 648 } as const;
 
 /** Colours that people with any kind of colour vision can tell apart (Okabe & Ito, 2008). */
 const AXIS_COLORS = ['#d55e00', '#009e73', '#0072b2'] as const;
 
+/** Frames without a velocity are marked in it. */
+const MISSING_COLOR = '#8250df';
+const ERROR_COLOR = '#24292f';
+const MISSING_HEIGHT = 7;
+
 /** Below this no component is worth an axis of its own: a curve of rounding errors would look like motion. */
 const SMALLEST_SPAN = 1e-6;
+
+/** Values of one panel; null where there are none. */
+interface Curve {
+  name: string;
+  color: string;
+  values: readonly (number | null)[];
+}
 
 interface Panel {
   top: number;
   heading: string;
-  names: readonly [string, string, string];
-  /** Index of the panel's first component in a velocity row. */
-  firstComponent: number;
+  curves: readonly Curve[];
 }
-
-const PANELS: readonly Panel[] = [
-  { top: PANEL_TOPS.linear, heading: 'Linear velocity (m/s)', names: ['vx', 'vy', 'vz'], firstComponent: 0 },
-  { top: PANEL_TOPS.angular, heading: 'Angular velocity (rad/s)', names: ['ωx', 'ωy', 'ωz'], firstComponent: 3 },
-];
 
 export interface VelocityPlotInput {
   /** Frame numbers, ascending. */
   frames: readonly number[];
-  /** One row [vx, vy, vz, wx, wy, wz] per frame. */
-  velocity: readonly (readonly number[])[];
+  /** One row [vx, vy, vz, wx, wy, wz] per frame; null for a frame without a velocity. */
+  velocity: readonly (readonly number[] | null)[];
+  /** RMS distance of the inliers from their goal positions per frame, pixels; null where there are none. */
+  featureErrorPx: readonly (number | null)[];
   title: string;
 }
 
 /**
- * Draws the six velocity components over the frames as an SVG document of 960 × 620, two panels with a common frame
- * axis. Long videos are thinned to the extremes of every pixel column, so the size stays bounded and no peak is lost.
+ * Draws the six velocity components and the feature error over the frames as an SVG document of 960 × 908: three panels
+ * with a common frame axis. Curves are broken at frames without a velocity, which are marked at the foot of each panel. Long videos are thinned to the extremes of every pixel column, so the size stays bounded and no peak is lost.
  */
-export function renderVelocityPlot({ frames, velocity, title }: VelocityPlotInput): string {
+export function renderVelocityPlot(input: VelocityPlotInput): string {
+  const { frames, velocity, title } = input;
   const frameAxis = createFrameAxis(frames);
-  const panels = PANELS.map((panel) => renderPanel(panel, frames, velocity, frameAxis));
+  const missing = frames.filter((_, row) => velocity[row] === null);
+  const panels = panelsOf(input).map((panel) => renderPanel(panel, frames, missing, frameAxis));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}"`,
     ` font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12">\n`,
     `<title>${escapeXml(title)}</title>\n`,
     `<rect width="100%" height="100%" fill="#ffffff"/>\n`,
     `<text x="${PLOT_LEFT}" y="36" font-size="17" font-weight="600" fill="#1c2128">${escapeXml(title)}</text>\n`,
+    ...(missing.length === 0 ? [] : [renderMissingLegend(missing.length)]),
     ...panels,
     text((PLOT_LEFT + PLOT_RIGHT) / 2, HEIGHT - 16, 'Frame', 'middle', '#57606a'),
     '</svg>\n',
@@ -60,30 +72,71 @@ function createFrameAxis(frames: readonly number[]): Axis {
   return inwardIntegerAxis(first, Math.max(last, first + 1), 10);
 }
 
-function renderPanel(
-  panel: Panel,
-  frames: readonly number[],
-  velocity: readonly (readonly number[])[],
-  frameAxis: Axis,
-): string {
-  const components = panel.names.map((_, k) => velocity.map((row) => row[panel.firstComponent + k]));
-  const valueAxis = createValueAxis(components);
+function panelsOf({ velocity, featureErrorPx }: VelocityPlotInput): Panel[] {
+  const component = (k: number) => velocity.map((row) => row?.[k] ?? null);
+  const curves = (names: readonly string[], first: number) =>
+    names.map((name, k) => ({ name, color: AXIS_COLORS[k], values: component(first + k) }));
+  const error = { name: 'RMS', color: ERROR_COLOR, values: featureErrorPx };
+  return [
+    { top: PANEL_TOPS.linear, heading: 'Linear velocity (m/s)', curves: curves(['vx', 'vy', 'vz'], 0) },
+    { top: PANEL_TOPS.angular, heading: 'Angular velocity (rad/s)', curves: curves(['ωx', 'ωy', 'ωz'], 3) },
+    { top: PANEL_TOPS.error, heading: 'Feature error: distance of the inliers from their goal (px)', curves: [error] },
+  ];
+}
+
+function renderPanel(panel: Panel, frames: readonly number[], missing: readonly number[], frameAxis: Axis): string {
+  const valueAxis = createValueAxis(panel.curves);
   const x = (frame: number) => scaled(frame, frameAxis, PLOT_LEFT, PLOT_RIGHT);
   const y = (value: number) => scaled(value, valueAxis, panel.top + PANEL_HEIGHT, panel.top);
   return [
     renderGrid(panel, frameAxis, valueAxis, x, y),
+    renderMissing(panel, missing.map(x)),
     renderLegend(panel),
-    ...components.map((values, k) => renderCurve(frames.map(x), values.map(y), AXIS_COLORS[k])),
+    ...panel.curves.flatMap(({ values, color }) =>
+      unbrokenRuns(values).map((run) =>
+        renderCurve(
+          run.map((row) => x(frames[row])),
+          run.map((row) => y(values[row] ?? 0)),
+          color,
+        ),
+      ),
+    ),
   ].join('');
 }
 
-function createValueAxis(components: readonly (readonly number[])[]): Axis {
+/** Rows of the stretches without a gap; of a video so long that curves are thinned, all rows with a value. */
+function unbrokenRuns(values: readonly (number | null)[]): number[][] {
+  if (values.length > MOST_POINTS) return [[...values.keys()].filter((row) => values[row] !== null)];
+  const runs: number[][] = [];
+  values.forEach((value, row) => {
+    if (value === null) return;
+    if (row === 0 || values[row - 1] === null) runs.push([]);
+    runs[runs.length - 1].push(row);
+  });
+  return runs;
+}
+
+/** At most one mark for each pixel column. */
+function renderMissing(panel: Panel, xs: readonly number[]): string {
+  const bottom = panel.top + PANEL_HEIGHT;
+  const columns = [...new Set(xs.map(Math.round))];
+  const marks = columns.map((x) => `M${x} ${bottom}v-${MISSING_HEIGHT}`).join('');
+  return marks === '' ? '' : `<path d="${marks}" stroke="${MISSING_COLOR}" stroke-width="2"/>\n`;
+}
+
+function renderMissingLegend(count: number): string {
+  const label = `${count} ${count === 1 ? 'frame' : 'frames'} without a velocity`;
+  const line = `<path d="M${PLOT_LEFT + 2} 62v-${MISSING_HEIGHT}" stroke="${MISSING_COLOR}" stroke-width="2"/>`;
+  return line + text(PLOT_LEFT + 12, 62, label, 'start', '#32383f');
+}
+
+function createValueAxis(curves: readonly Curve[]): Axis {
   let low = 0;
   let high = 0;
-  for (const values of components) {
+  for (const { values } of curves) {
     for (const value of values) {
-      low = Math.min(low, value);
-      high = Math.max(high, value);
+      low = Math.min(low, value ?? 0);
+      high = Math.max(high, value ?? 0);
     }
   }
   if (high - low < SMALLEST_SPAN) return outwardAxis(-1, 1, 4);
@@ -122,11 +175,11 @@ function renderGrid(
 function renderLegend(panel: Panel): string {
   const entryWidth = 62;
   const height = panel.top - 18;
-  return panel.names
-    .map((name, k) => {
-      const left = PLOT_RIGHT - (panel.names.length - k) * entryWidth + 12;
+  return panel.curves
+    .map(({ name, color }, k) => {
+      const left = PLOT_RIGHT - (panel.curves.length - k) * entryWidth + 12;
       return (
-        `<line x1="${left}" y1="${height}" x2="${left + 22}" y2="${height}" stroke="${AXIS_COLORS[k]}" stroke-width="2.5"/>` +
+        `<line x1="${left}" y1="${height}" x2="${left + 22}" y2="${height}" stroke="${color}" stroke-width="2.5"/>` +
         text(left + 28, height + 4, name, 'start', '#32383f')
       );
     })
@@ -143,7 +196,7 @@ function renderCurve(xs: readonly number[], ys: readonly number[], color: string
 
 /** Positions to draw: all of them, or of each pixel column the first, lowest, highest and last. */
 function extremesPerColumn(xs: readonly number[], ys: readonly number[]): number[] {
-  if (xs.length <= 2 * (PLOT_RIGHT - PLOT_LEFT)) return xs.map((_, k) => k);
+  if (xs.length <= MOST_POINTS) return xs.map((_, k) => k);
   const kept: number[] = [];
   let start = 0;
   for (let end = 1; end <= xs.length; end++) {
