@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readPortableGraymap } from '../../../../tests/support/portable-graymap.js';
-import { texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
+import { blankFrame, texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
+import { createRandom } from './random.js';
 import { SiftDetector } from './sift.js';
+import { MAXIMUM_KEYPOINTS } from './strongest.js';
 
 const FIXTURES = new URL('../../../../tests/fixtures/sift/', import.meta.url);
 const opencvSchema = z.object({
