@@ -80,14 +80,14 @@ function pairUp(expected: OpenCvKeypoint[], found: SiftKeypoints): [OpenCvKeypoi
   const free = new Set(Array.from({ length: found.count }, (_, i) => i));
   const places = new Map<string, number[]>();
   for (const i of free) {
-    const key = placeKey(found.x[i]!, found.y[i]!);
+    const key = placeKey(found.x[i], found.y[i]);
     places.set(key, [...(places.get(key) ?? []), i]);
   }
   return expected.flatMap((keypoint) => {
     const near = [-1, 0, 1]
       .flatMap((dx) => [-1, 0, 1].flatMap((dy) => places.get(placeKey(keypoint.x + dx, keypoint.y + dy)) ?? []))
       .filter((i) => free.has(i) && isSame(keypoint, found, i));
-    const turn = (i: number): number => angleDifference(found.angle[i]!, keypoint.angle);
+    const turn = (i: number): number => angleDifference(found.angle[i], keypoint.angle);
     const nearest = near.sort((a, b) => turn(a) - turn(b))[0];
     if (nearest === undefined) return [];
     free.delete(nearest);
@@ -96,8 +96,8 @@ function pairUp(expected: OpenCvKeypoint[], found: SiftKeypoints): [OpenCvKeypoi
 }
 
 function isSame({ x, y, size }: OpenCvKeypoint, found: SiftKeypoints, i: number): boolean {
-  const distance = Math.hypot(found.x[i]! - x, found.y[i]! - y);
-  return distance <= MAXIMUM_DISTANCE_PX && Math.abs(found.size[i]! - size) <= SIZE_SHARE * size;
+  const distance = Math.hypot(found.x[i] - x, found.y[i] - y);
+  return distance <= MAXIMUM_DISTANCE_PX && Math.abs(found.size[i] - size) <= SIZE_SHARE * size;
 }
 
 function placeKey(x: number, y: number): string {
@@ -109,7 +109,7 @@ function countDifferent({ count, x, y, size, angle }: SiftKeypoints): number {
 }
 
 function descriptorDistance(expected: Uint8Array, found: Int16Array, i: number): number {
-  return Math.hypot(...Array.from(expected, (value, k) => value - found[128 * i + k]!));
+  return Math.hypot(...Array.from(expected, (value, k) => value - found[128 * i + k]));
 }
 
 function angleDifference(a: number, b: number): number {

@@ -49,7 +49,7 @@ function texturedNoise(width: number, height: number): GrayFrame {
   const gray = Uint8Array.from({ length: width * height }, (_, i) => {
     const corner = Math.floor(i / width) * (width + 2) + (i % width);
     let sum = 0;
-    for (let dy = 0; dy < 3; dy++) for (let dx = 0; dx < 3; dx++) sum += noise[corner + dy * (width + 2) + dx]!;
+    for (let dy = 0; dy < 3; dy++) for (let dx = 0; dx < 3; dx++) sum += noise[corner + dy * (width + 2) + dx];
     return Math.round(Math.min(Math.max((sum - 4.5) * 60 + 128, 0), 255));
   });
   return { gray, width, height };

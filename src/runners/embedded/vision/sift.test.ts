@@ -60,3 +60,48 @@ function angleDifference(a: number, b: number): number {
   const difference = Math.abs(a - b) % 360;
   return Math.min(difference, 360 - difference);
 }
+
+describe('SiftDetector at its limits', () => {
+  it('keeps the strongest keypoints of a frame that has more than can be matched', async () => {
+    const sift = await SiftDetector.create();
+    const { gray, width, height } = checkers(900, 700);
+    const { count, response } = sift.detectKeypoints(gray, width, height);
+    expect(count).toBe(MAXIMUM_KEYPOINTS);
+    // What is left out of the whole is weaker than what stays, so the weakest of a part is not among it.
+    const part = sift.detectKeypoints(gray.subarray(0, width * 100), width, 100);
+    expect(part.count).toBeGreaterThan(1000);
+    expect(Math.min(...response)).toBeGreaterThan(Math.min(...part.response));
+  });
+
+  it('serves a blank frame, a small one and a 4K frame in turn', async () => {
+    const sift = await SiftDetector.create();
+    const detect = ({ gray, width, height }: GrayFrame) => sift.detect(gray, width, height);
+    expect(detect(blankFrame(640, 480, 90)).count).toBe(0);
+    const small = texturedFrame(64, 64);
+    const alone = detect(small);
+    expect(alone.count).toBeGreaterThan(0);
+    const large = blankFrame(3840, 2160, 128);
+    for (let row = 0; row < 64; row++) {
+      large.gray.set(small.gray.subarray(row * 64, row * 64 + 64), (row + 900) * 3840 + 2000);
+    }
+    const found = detect(large);
+    expect(found.count).toBeGreaterThan(alone.count / 2);
+    for (let i = 0; i < found.count; i++) {
+      expect(found.points[2 * i]).toBeGreaterThan(1900);
+      expect(found.points[2 * i]).toBeLessThan(2164);
+    }
+    expect(detect(small)).toEqual(alone);
+  });
+});
+
+/** Squares of 5 x 5 pixels of random brightness: a keypoint on nearly each. */
+function checkers(width: number, height: number): GrayFrame {
+  const random = createRandom(3);
+  const columns = Math.ceil(width / 5);
+  const levels = Uint8Array.from({ length: columns * Math.ceil(height / 5) }, () => Math.floor(random() * 256));
+  const gray = Uint8Array.from({ length: width * height }, (_, i) => {
+    const row = Math.floor(i / width / 5);
+    return levels[row * columns + Math.floor((i % width) / 5)]!;
+  });
+  return { gray, width, height };
+}
