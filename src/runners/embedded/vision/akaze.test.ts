@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { loadOpenCV } from '@opencvjs/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { loadGoldenCase } from '../../../../tests/support/golden-case.js';
 import { readPortableGraymap } from '../../../../tests/support/portable-graymap.js';
+import { silentLogger } from '../../../../tests/support/silent-logger.js';
 import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../../tests/support/textured-frame.js';
+import { createVideoDecoder } from '../../../platform/media/create-video-decoder.js';
 import { AkazeDetector } from './akaze.js';
 import { MAXIMUM_KEYPOINTS } from './strongest.js';
 
@@ -56,18 +59,17 @@ describe('AkazeDetector against OpenCV', () => {
     ['little room for keypoints', texturedFrame(77, 91, 0, 0, 5)],
     ['noise', noiseFrame(320, 240)],
   ])('agrees with OpenCV.js: %s', async (_, frame) => {
-    const expected = new Map((await openCvKeypoints(frame)).map((keypoint) => [pixel(keypoint), keypoint]));
-    const found = keypointsOf(frame);
-    expect(found.length).toBeGreaterThan(0);
-    const pairs = found.flatMap((keypoint) => {
-      const other = expected.get(pixel(keypoint));
-      const isSame = other !== undefined && Math.hypot(other.x - keypoint.x, other.y - keypoint.y) <= 0.02;
-      return isSame ? [{ keypoint, other }] : [];
-    });
-    expect(pairs.length).toBeGreaterThanOrEqual(0.99 * Math.max(found.length, expected.size));
-    const bits = pairs.reduce((sum, { keypoint, other }) => sum + hammingDistance(keypoint, other), 0);
-    // OpenCV.js has another approximation of the arc tangent than the native library.
-    expect(bits).toBeLessThan(0.005 * BITS * pairs.length);
+    await expectAgreement(frame);
+  });
+
+  it.each(['dev-a-translate-xy', 'dev-b-roll', 'dev-c-mixed6dof'] as const)('agrees on a frame of %s', async (name) => {
+    const { currentVideoPath } = await loadGoldenCase(name);
+    const decoder = createVideoDecoder({ logger: silentLogger });
+    const signal = AbortSignal.timeout(60_000);
+    for await (const frame of decoder.frames(currentVideoPath, { start: 20, end: 20, step: 1 }, { signal })) {
+      await expectAgreement(frame);
+    }
+    expect.hasAssertions();
   });
 });
 
@@ -114,6 +116,21 @@ describe('AkazeDetector', () => {
     expect(akaze.detect(frame.gray, frame.width, frame.height)).toEqual(first);
   });
 });
+
+async function expectAgreement(frame: GrayFrame): Promise<void> {
+  const expected = new Map((await openCvKeypoints(frame)).map((keypoint) => [pixel(keypoint), keypoint]));
+  const found = keypointsOf(frame);
+  expect(found.length).toBeGreaterThan(0);
+  const pairs = found.flatMap((keypoint) => {
+    const other = expected.get(pixel(keypoint));
+    const isSame = other !== undefined && Math.hypot(other.x - keypoint.x, other.y - keypoint.y) <= 0.02;
+    return isSame ? [{ keypoint, other }] : [];
+  });
+  expect(pairs.length).toBeGreaterThanOrEqual(0.99 * Math.max(found.length, expected.size));
+  const bits = pairs.reduce((sum, { keypoint, other }) => sum + hammingDistance(keypoint, other), 0);
+  // OpenCV.js has another approximation of the arc tangent than the native library.
+  expect(bits).toBeLessThan(0.005 * BITS * pairs.length);
+}
 
 function keypointsOf({ gray, width, height }: GrayFrame): AkazeKeypoint[] {
   const { count, keypoints, levels, descriptors } = akaze.detectKeypoints(gray, width, height);
