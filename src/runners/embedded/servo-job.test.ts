@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { loadGoldenCase, type GoldenCaseFiles } from '../../../tests/support/golden-case.js';
+import { fixture } from '../../../tests/support/build.js';
 import { buildRunInput } from '../../../tests/support/runner-jobs.js';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
@@ -99,6 +100,39 @@ describe('runServoJob', () => {
     expect(problems).toHaveLength(8);
     expect(problems[0]).toBeNull();
     expect(problems.at(-1)).toBe('unreadable-frame');
+  });
+
+  it('loses only the frames that damage in the middle of the video hit', async () => {
+    const damaged = join(folder, 'damaged-middle.mp4');
+    const content = await readFile(golden.currentVideoPath);
+    const middle = Math.floor(content.length / 2);
+    await writeFile(damaged, content.fill(0xa5, middle, middle + 3000));
+    const parameters = { endFrame: 59, frameStep: 1 };
+    const { problems, result } = await problemsOf(
+      buildRunInput(golden, folder, { currentVideoPath: damaged, parameters }),
+    );
+    await rm(damaged);
+    expect(problems).toHaveLength(60);
+    const lost = problems.flatMap((problem, frame) => (problem === 'unreadable-frame' ? [frame] : []));
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost.length).toBeLessThan(10);
+    expect(Math.max(...lost)).toBeLessThan(50);
+    expect(problems.slice(0, lost[0])).toEqual(problems.slice(0, lost[0]).map(() => null));
+    expect(problems.at(-1)).toBeNull();
+    expect(result.warnings).toEqual([]);
+  });
+
+  it('refuses a goal frame that damage has taken', async () => {
+    const damaged = join(folder, 'damaged-goal.avi');
+    const content = await readFile(fixture('media/mjpeg.avi'));
+    const second = content.indexOf(
+      Buffer.from([0xff, 0xd8, 0xff]),
+      content.indexOf(Buffer.from([0xff, 0xd8, 0xff])) + 1,
+    );
+    await writeFile(damaged, content.fill(0, second, second + 400));
+    const input = buildRunInput(golden, folder, { goalVideoPath: damaged, parameters: { goalFrameId: 1 } });
+    await expect(run(input)).rejects.toThrow('its frame 1 cannot be decoded');
+    await rm(damaged);
   });
 
   it('says that a GPU was asked for in vain', async () => {
