@@ -36,7 +36,7 @@ export async function createContainer(
   const lifecycle = new Lifecycle(logger, config.settings.SHUTDOWN_TIMEOUT * 1000);
   try {
     const infrastructure = await createInfrastructure(config, lifecycle, logger);
-    const runner = overrides.runner ?? createDefaultRunner(config, logger);
+    const runner = overrides.runner ?? (await createDefaultRunner(config, logger));
     lifecycle.register('work', 'runner', () => runner.close());
     const resolve = overrides.resolve ?? atMost(new Permits(NAME_LOOKUPS), systemResolve);
     const services = createServices({ config, infrastructure, runner, resolve, logger, shutdown: lifecycle.signal });

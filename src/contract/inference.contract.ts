@@ -65,7 +65,14 @@ export const parametersSchema = z
       .max(1e4)
       .optional()
       .meta({ description: 'Distance prior: metres from the goal camera to the scene. Default 1.' }),
-    policy: z.enum(POLICY_NAMES).optional().meta({ description: 'Default: ibvs.' }),
+    policy: z
+      .enum(POLICY_NAMES)
+      .optional()
+      .meta({
+        description:
+          '`cns`: the learned policy, where the installation has its weights (`CNS_WEIGHTS`); there it is the default. ' +
+          '`ibvs`: image-based visual servoing, the default elsewhere. The parameters of the job say which one it is.',
+      }),
     visualize: z
       .enum(VISUALIZE_NAMES)
       .optional()
@@ -242,6 +249,14 @@ export const resultSchema = z
     frames: z.array(frameReportSchema).meta({ description: 'One report per row of `velocity`.' }),
     frame_errors: z.array(frameErrorSchema).meta({ description: 'The frames without a velocity, and why.' }),
     usage: z.object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() }),
+    model: z
+      .object({
+        name: z.string().meta({ example: 'CNS' }),
+        digest: z.string().meta({ description: 'Of the file of weights.', example: `sha256:${'4e5e4338'.repeat(8)}` }),
+      })
+      .nullable()
+      .optional()
+      .meta({ description: 'The learned weights behind the velocities; null for a policy without.' }),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'InferenceResult' });

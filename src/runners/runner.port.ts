@@ -118,6 +118,13 @@ export interface RunResume {
   picturesPaths: string[];
 }
 
+/** Learned weights that velocities come from. */
+export interface ModelIdentity {
+  name: string;
+  /** `sha256:` and the digest of the weights' file in hexadecimal digits. */
+  digest: string;
+}
+
 export interface RunResult {
   /** One row per processed frame: [vx, vy, vz, wx, wy, wz] in m/s and rad/s, camera frame (x right, y down, z forward). */
   velocity: number[][];
@@ -125,6 +132,8 @@ export interface RunResult {
   frames: FrameReport[];
   goal: { frame: number; keypoints: number };
   device: 'cpu' | 'gpu';
+  /** Null when the policy has learned nothing. */
+  model: ModelIdentity | null;
   usage: RunUsage;
   message: string;
   /** Things the caller asked for that were done otherwise, in plain words (e.g. no GPU to be had). */
@@ -158,7 +167,10 @@ export interface RunnerDescription {
   version: string;
   /** What a detector may be made of. */
   detectors: readonly DetectorName[];
+  /** Those that it has all it needs for, weights included. */
   policies: readonly Policy[];
+  /** The weights behind the policies that have learned something. */
+  models: Readonly<Partial<Record<Policy, ModelIdentity>>>;
   device: 'cpu' | 'gpu';
   /** Jobs it works on at the same time. */
   slots: number;

@@ -110,6 +110,7 @@ function description(slots: number): RunnerDescription {
     version: '1',
     detectors: DETECTOR_NAMES,
     policies: ['ibvs'],
+    models: {},
     device: 'cpu',
     slots,
   };
@@ -164,6 +165,7 @@ async function play(
     frames,
     goal: { frame: goalFrameId, keypoints: 100 },
     device: 'cpu',
+    model: null,
     usage: usage(),
     message: `${total} frames by script.`,
     warnings: [],

@@ -301,6 +301,7 @@ export class InferenceExecutionService {
         cpuSeconds: run.usage.cpuSeconds,
         gpuSeconds: run.usage.gpuSeconds,
       },
+      model: run.model,
       warnings: run.warnings,
     };
   }

@@ -218,7 +218,7 @@ export class InferenceService {
 
   private requirePolicy(policy: Policy): void {
     if (this.deps.capabilities.policies.includes(policy)) return;
-    const detail = `No runner of this installation offers the policy "${policy}". Leave it out, or use "ibvs".`;
+    const detail = policy === 'cns' ? NO_CNS_WEIGHTS : `No runner of this installation offers the policy "${policy}".`;
     throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
   }
 
@@ -233,7 +233,7 @@ export class InferenceService {
   }
 
   private completeParameters(given: Submission['parameters']): RunParameters {
-    const policy = given.policy ?? 'ibvs';
+    const policy = given.policy ?? (this.deps.capabilities.policies.includes('cns') ? 'cns' : 'ibvs');
     this.requirePolicy(policy);
     this.requireDetector(given.detector);
     return {
@@ -250,6 +250,11 @@ export class InferenceService {
     };
   }
 }
+
+const NO_CNS_WEIGHTS =
+  'This installation has no weights for the policy "cns". Its authors publish them as checkpoints/cns_state_dict.pth at ' +
+  'https://github.com/hhcaz/CNS; scripts/convert-cns-weights.py turns that file into cns.safetensors, and the setting ' +
+  'CNS_WEIGHTS names it (docs/how-to/cns-weights.md). Without them leave the policy out, or use "ibvs".';
 
 const inputsGone = (what: string, cause?: AppError): AppError =>
   new AppError('job-inputs-gone', `${what} of this job has been deleted.`, { cause });

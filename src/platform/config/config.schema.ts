@@ -316,6 +316,12 @@ export const SETTINGS = define({
     schema: text,
     description: 'A system ffmpeg (ffprobe beside it) to decode with instead of the bundled library.',
   },
+  CNS_WEIGHTS: {
+    group: 'Engine',
+    schema: text,
+    description:
+      'Weights of the CNS network, a .safetensors or .onnx file (docs/how-to/cns-weights.md). With them jobs use the policy `cns` unless they say otherwise.',
+  },
   WORKER_CONCURRENCY: {
     group: 'Jobs',
     schema: wholeNumber(1, 256),

@@ -13,6 +13,7 @@ import {
   type RunResult,
 } from '../runner.port.js';
 import { archiveLeftovers } from './archive/result-archive.js';
+import { CNS_MODEL_NAME, type WeightsFile } from './cns/load-weights.js';
 import { EngineHandle } from './engine-handle.js';
 import { Permits } from '../../platform/permits.js';
 
@@ -30,6 +31,8 @@ export interface EmbeddedRunnerOptions {
   processes: number;
   /** A system ffmpeg to decode with instead of the bundled decoder. */
   ffmpegPath?: string;
+  /** Weights for the policy `cns`, checked before; without them it is not offered. */
+  cnsWeights?: WeightsFile;
   /** An engine that reports nothing for this long is ended; default five minutes. */
   stallTimeoutMs?: number;
   /** Version of the product, reported as the runner's version. */
@@ -76,7 +79,8 @@ class EnginePool implements EmbeddedRunner {
       name: 'Embedded CPU engine',
       version: this.options.version,
       detectors: DETECTOR_NAMES,
-      policies: ['ibvs'],
+      policies: this.options.cnsWeights === undefined ? ['ibvs'] : ['ibvs', 'cns'],
+      models: this.models(),
       device: 'cpu',
       slots: this.options.processes,
     };
@@ -88,6 +92,11 @@ class EnginePool implements EmbeddedRunner {
     return `embedded ${version}, frames by ${ffmpegPath ?? 'the bundled decoder'}`;
   }
 
+  private models(): RunnerDescription['models'] {
+    const { cnsWeights } = this.options;
+    return cnsWeights === undefined ? {} : { cns: { name: CNS_MODEL_NAME, digest: cnsWeights.digest } };
+  }
+
   health(): Promise<RunnerHealth> {
     return Promise.resolve(this.currentHealth());
   }
@@ -97,6 +106,11 @@ class EnginePool implements EmbeddedRunner {
   }
 
   run(input: RunInput, context: RunContext): Promise<RunResult> {
+    const { policy } = input.parameters;
+    if (!this.describe().policies.includes(policy)) {
+      const message = `This worker has no weights for the policy "${policy}": its setting CNS_WEIGHTS is missing.`;
+      return Promise.reject(new RunnerUnavailableError(message));
+    }
     const job = this.runOnEngine(input, context);
     this.running.add(job);
     const forget = () => this.running.delete(job);
@@ -167,8 +181,8 @@ class EnginePool implements EmbeddedRunner {
   }
 
   private startEngine(): EngineHandle {
-    const { logger, ffmpegPath, stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS } = this.options;
-    const engine = new EngineHandle({ logger, ffmpegPath, stallTimeoutMs });
+    const { logger, ffmpegPath, cnsWeights, stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS } = this.options;
+    const engine = new EngineHandle({ logger, ffmpegPath, cnsWeights, stallTimeoutMs });
     this.engines.add(engine);
     void engine.gone.then(() => this.engines.delete(engine));
     return engine;

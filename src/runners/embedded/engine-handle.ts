@@ -10,6 +10,7 @@ import {
   type RunnerError,
 } from '../runner.errors.js';
 import type { RunContext, RunInput, RunResult } from '../runner.port.js';
+import type { WeightsFile } from './cns/load-weights.js';
 import { toRunnerError } from './error-codec.js';
 import { engineMessageSchema, type EngineMessage, type RunnerMessage } from './protocol.js';
 
@@ -36,6 +37,7 @@ const PASSED_ENVIRONMENT = [
 export interface EngineOptions {
   logger: Logger;
   ffmpegPath?: string;
+  cnsWeights?: WeightsFile;
   /** An engine that says nothing for this long during a job is ended. */
   stallTimeoutMs: number;
 }
@@ -182,7 +184,13 @@ export class EngineHandle {
         return;
       }
       signal.addEventListener('abort', onAbort, { once: true });
-      this.send({ type: 'run', runId, input, wantsCheckpoints: onCheckpoint !== undefined });
+      this.send({
+        type: 'run',
+        runId,
+        input,
+        wantsCheckpoints: onCheckpoint !== undefined,
+        cnsWeights: this.options.cnsWeights,
+      });
       if (signal.aborted) onAbort();
     });
   }

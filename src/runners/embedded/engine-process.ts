@@ -3,6 +3,7 @@ import { offerToOutOfMemoryKiller } from '../../platform/out-of-memory.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerError } from '../runner.errors.js';
 import type { CheckpointReceiver } from './checkpointer.js';
+import { WeightsStore } from './cns/weights-store.js';
 import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';
 import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage, type RunnerMessage } from './protocol.js';
@@ -19,6 +20,7 @@ const PROGRESS_EVERY_MS = 200;
 const logger = channelLogger({});
 /** For all jobs; each has a session, and so a process, of its own. */
 const decoder = createVideoDecoder({ logger, ffmpegPath: process.argv[2] });
+const weights = new WeightsStore();
 let current: { runId: number; controller: AbortController } | null = null;
 
 process.on('message', (raw) => {
@@ -56,13 +58,16 @@ async function work(order: Order): Promise<void> {
   decoder.prepare();
 }
 
-async function attempt({ runId, input, wantsCheckpoints }: Order, signal: AbortSignal): Promise<EngineMessage> {
+async function attempt(
+  { runId, input, wantsCheckpoints, cnsWeights }: Order,
+  signal: AbortSignal,
+): Promise<EngineMessage> {
   const rssBytes = () => process.memoryUsage.rss();
   const rows: number[][] = [];
   try {
     const result = await runServoJob(
       input,
-      { decoder, createPipeline: createServoPipeline },
+      { decoder, createPipeline: createServoPipeline, loadWeights: () => weights.load(cnsWeights ?? null) },
       {
         signal,
         onRow: (row) => rows.push(row),

@@ -23,6 +23,7 @@ describe('engine messages', () => {
       frames: [],
       goal: { frame: 0, keypoints: 10 },
       device: 'cpu',
+      model: null,
       usage: { wallSeconds: 0, cpuSeconds: 0, gpuSeconds: 0, measuredEnergyWh: null },
       message: '',
       warnings: [],

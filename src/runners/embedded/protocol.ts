@@ -85,6 +85,7 @@ const runResultSchema = z.object({
   frames: framesSchema,
   goal: z.object({ frame: z.int().nonnegative(), keypoints: z.int().nonnegative() }),
   device: z.enum(['cpu', 'gpu']),
+  model: z.object({ name: z.string(), digest: z.string() }).nullable(),
   usage: usageSchema,
   message: z.string(),
   warnings: z.array(z.string()),
@@ -106,6 +107,8 @@ export const runnerMessageSchema = z.discriminatedUnion('type', [
     input: runInputSchema,
     /** Whether anybody wants its checkpoints. */
     wantsCheckpoints: z.boolean(),
+    /** Weights for the policy `cns`. */
+    cnsWeights: z.object({ path: z.string(), digest: z.string() }).optional(),
   }),
   z.object({ type: z.literal('cancel'), runId: z.int() }),
 ]);

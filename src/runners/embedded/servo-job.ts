@@ -27,7 +27,7 @@ import { StateMismatchError } from './policy/servo-policy.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
 import { renderVelocityPlot } from './report/velocity-plot.js';
 import { startUsageMeter, type UsageMeter } from './usage-meter.js';
-import type { createServoPipeline, ServoPipeline } from './pipeline.js';
+import type { createServoPipeline, ServoPipeline, ServoPipelineContext } from './pipeline.js';
 
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
 const ALIVE_EVERY_MS = 1000;
@@ -35,6 +35,8 @@ const ALIVE_EVERY_MS = 1000;
 export interface ServoJobDeps {
   decoder: VideoDecoder;
   createPipeline: typeof createServoPipeline;
+  /** For the policies that have learned something. */
+  loadWeights?: ServoPipelineContext['loadWeights'];
 }
 
 export interface ServoJobContext {
@@ -57,7 +59,6 @@ export interface ServoJobContext {
  */
 export async function runServoJob(input: RunInput, deps: ServoJobDeps, context: ServoJobContext): Promise<RunResult> {
   try {
-    refuseUnsupported(input.parameters);
     await requireReadable(input.goalVideoPath, 'goal');
     await requireReadable(input.currentVideoPath, 'current');
     const archive = await openResultArchive(input.archivePath);
@@ -85,7 +86,13 @@ async function runIntoArchive(
   let checkpointer: Checkpointer | null = null;
   try {
     const goalFrame = await readGoalFrame(input, videos, context);
-    pipeline = await deps.createPipeline(parameters, goalFrame);
+    pipeline = await tellingAliveWhile(
+      deps.createPipeline(parameters, goalFrame, {
+        loadWeights: deps.loadWeights,
+        breathe: () => breathe(context.signal),
+      }),
+      context.onAlive,
+    );
     restoreState(pipeline, resume);
     const log = new FrameLog(parameters, (row) => context.onRow(row), resume);
     checkpointer = createCheckpointer(input, { log, pipeline, meter }, context);
@@ -105,9 +112,10 @@ async function runIntoArchive(
       frames: log.frames,
       goal: { frame: parameters.goalFrameId, keypoints: pipeline.goalKeypoints },
       device: 'cpu',
+      model: pipeline.policy.model,
       usage: meter.read(),
       message: log.summary(),
-      warnings: [...requestWarnings(input), ...log.warnings],
+      warnings: [...requestWarnings(input), ...pipeline.policy.warnings, ...log.warnings],
     };
     context.signal.throwIfAborted();
     await writeReports(archive, input, result);
@@ -145,12 +153,6 @@ function createCheckpointer(
     readUsage: () => meter.read(),
     receiver: checkpoints,
   });
-}
-
-function refuseUnsupported({ policy }: RunParameters): void {
-  if (policy !== 'ibvs') {
-    throw new RunnerInputError(`The embedded engine does not offer the policy "${policy}".`);
-  }
 }
 
 async function requireReadable(path: string, role: 'goal' | 'current'): Promise<void> {
@@ -208,9 +210,7 @@ async function processFrames(
       if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
       await checkpointer?.afterRow();
       onProgress({ processed: log.processed, total: log.total });
-      // Lets the process read its messages: a cancellation is seen between any two frames.
-      await nextMacrotask();
-      signal.throwIfAborted();
+      await breathe(signal);
     }
   } catch (error) {
     // The rest of a damaged video counts as unreadable; whatever else went wrong is not the frame's doing.
@@ -240,15 +240,27 @@ async function writeReports(
   await archive.addText('result.json', resultJson(parameters, result));
 }
 
+/** Lets the process read its messages: a cancellation is seen between any two frames, and within long preparations. */
+async function breathe(signal: AbortSignal): Promise<void> {
+  await nextMacrotask();
+  signal.throwIfAborted();
+}
+
+async function tellingAliveWhile<T>(work: Promise<T>, onAlive: () => void): Promise<T> {
+  const timer = setInterval(onAlive, ALIVE_EVERY_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /** Passes frames on and reports life while the next one is awaited. */
 async function* tellingAlive(frames: AsyncIterable<VideoFrame>, onAlive: () => void): AsyncGenerator<VideoFrame> {
   const iterator = frames[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const timer = setInterval(onAlive, ALIVE_EVERY_MS);
-      const next = await iterator.next().finally(() => {
-        clearInterval(timer);
-      });
+      const next = await tellingAliveWhile(iterator.next(), onAlive);
       if (next.done === true) return;
       yield next.value;
     }

@@ -14,6 +14,16 @@ const READERS: Readonly<Record<string, (file: Uint8Array) => Map<string, Tensor>
   '.onnx': readOnnxInitializers,
 };
 
+/** What the weights are called in results. */
+export const CNS_MODEL_NAME = 'CNS';
+
+/** A file of weights that was found to be good. */
+export interface WeightsFile {
+  path: string;
+  /** As in LoadedWeights. */
+  digest: string;
+}
+
 export interface LoadedWeights {
   weights: CnsWeights;
   /** `sha256:` and the file's digest in hexadecimal digits. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import type { Intrinsics } from '../../runner.port.js';
+import type { Intrinsics, ModelIdentity } from '../../runner.port.js';
 import { clusterGoal, type GoalClusters } from '../cns/goal-clusters.js';
+import { CNS_MODEL_NAME } from '../cns/load-weights.js';
 import { CnsNetwork, type NetworkOutput } from '../cns/network.js';
 import type { Points } from '../cns/plane-points.js';
 import type { VisiblePoints } from '../cns/point-encoder.js';
@@ -9,7 +10,7 @@ import type { Keypoints } from '../vision/features.js';
 import type { Observation } from '../vision/observation.js';
 import { decodeCnsState, encodeCnsState } from './cns-state.js';
 import type { PolicyOptions } from './policy-options.js';
-import type { ModelIdentity, ServoPolicy, Velocity } from './servo-policy.js';
+import type { ServoPolicy, Velocity } from './servo-policy.js';
 
 /** Clustering and network take time and memory with the goal's keypoints; a 640 x 480 frame seldom has more. */
 export const MAXIMUM_GRAPH_POINTS = 4096;
@@ -50,7 +51,7 @@ class CnsPolicy implements ServoPolicy {
   readonly warnings: readonly string[];
 
   constructor(private readonly parts: Parts) {
-    this.model = { name: 'CNS', digest: parts.digest };
+    this.model = { name: CNS_MODEL_NAME, digest: parts.digest };
     const [all, taken] = [parts.options.goal.count, parts.graph.points.length / 2];
     const warning = `The goal frame has ${all} keypoints; the graph of the CNS policy took ${taken} of them, evenly picked.`;
     this.warnings = taken < all ? [warning] : [];

@@ -1,14 +1,8 @@
+import type { ModelIdentity } from '../../runner.port.js';
 import type { Observation } from '../vision/observation.js';
 
 /** [vx, vy, vz, wx, wy, wz] of the current camera in its own frame (x right, y down, z forward), m/s and rad/s. */
 export type Velocity = [number, number, number, number, number, number];
-
-/** Weights that a velocity came from. */
-export interface ModelIdentity {
-  name: string;
-  /** `sha256:` and the digest of the weights' file in hexadecimal digits. */
-  digest: string;
-}
 
 /**
  * Turns what a frame shows of the goal into the velocity that leads there. A policy is made for one goal and may remember
