@@ -10,7 +10,12 @@ import { fixture } from '../../../tests/support/build.js';
 import { buildRunInput } from '../../../tests/support/runner-jobs.js';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
-import { RunnerCancelledError, RunnerInputError, RunnerStorageError } from '../runner.errors.js';
+import {
+  RunnerCancelledError,
+  RunnerInputError,
+  RunnerStorageError,
+  RunnerUnavailableError,
+} from '../runner.errors.js';
 import type { RunInput } from '../runner.port.js';
 import { runServoJob } from './servo-job.js';
 import { createServoPipeline } from './pipeline.js';
@@ -182,9 +187,9 @@ describe('runServoJob', () => {
       await rm(damaged);
     });
 
-    it('a policy it does not have', async () => {
+    it('a policy it has no weights for', async () => {
       const parameters = { policy: 'cns' } as const;
-      await expectRejection(buildRunInput(golden, folder, { parameters }), RunnerInputError);
+      await expectRejection(buildRunInput(golden, folder, { parameters }), RunnerUnavailableError);
     });
 
     it('a video that vanished', async () => {
