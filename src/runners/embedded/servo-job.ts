@@ -15,7 +15,7 @@ import {
   RunnerInputError,
   RunnerStorageError,
 } from '../runner.errors.js';
-import type { RunInput, RunParameters, RunProgress, RunResult, RunResume } from '../runner.port.js';
+import type { RunInput, RunProgress, RunResult, RunResume } from '../runner.port.js';
 import { ASSUMED_FRAME_RATE } from '../trajectory.js';
 import { copyEarlierPictures } from './archive/earlier-pictures.js';
 import { openResultArchive, type ResultArchive } from './archive/result-archive.js';
