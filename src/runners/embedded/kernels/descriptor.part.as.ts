@@ -13,6 +13,22 @@ const SLOT_BYTES: i32 = 32;
 const TABLE_BYTES: usize = <usize>(CELLS * CELLS * DIRECTIONS * SLOT_BYTES);
 const SECOND_ROW: usize = 16;
 
+/** Constants of the inner loop, read from memory: the compiler would build each anew in several steps. */
+const CONSTANTS = memory.data<f32>([-1, 4, 8, <f32>CELLS, <f32>(CELLS + 1), 12582912, 0, 1, 2, 3], 16);
+/** Values of the keypoint and of the row that the inner loop needs, four times each, for the same reason. */
+const FRAME_BYTES: usize = 96;
+
+@inline
+function constant(index: usize): v128 {
+  return v128.load32_splat(CONSTANTS + (index << 2));
+}
+
+/** Small whole numbers as integers in the low bits; the high bits are of no use. */
+@inline
+function lowBits(whole: v128): v128 {
+  return f32x4.add(whole, constant(5));
+}
+
 /**
  * Descriptor of a keypoint at plane position (px, py): 128 values of 0..255 as int16 to `out`.
  * `angle` in degrees, y up. `scratch`: 16 KiB.
@@ -30,44 +46,40 @@ export function describe(
   const slots = scratch;
   const others = scratch + TABLE_BYTES;
   memory.fill(slots, 0, 2 * TABLE_BYTES);
-  const middle = gaussianTable(others + TABLE_BYTES, radius, 2 * cellWidth);
+  const frame = others + TABLE_BYTES;
+  const middle = gaussianTable(frame + FRAME_BYTES, radius, 2 * cellWidth);
   const x = <i32>nearest(px);
   const y = <i32>nearest(py);
   const pitch = <usize>width << 2;
-  const ramp = f32x4(0, 1, 2, 3);
-  const lowest = f32x4.splat(-1);
-  const highest = f32x4.splat(4);
-  const turned = f32x4.splat(angle * <f32>(8.0 / 360.0));
-  const cosines = f32x4.splat(<f32>cosine);
-  const sines = f32x4.splat(<f32>sine);
+  v128.store(frame, f32x4.splat(angle * <f32>(8.0 / 360.0)));
+  v128.store(frame, f32x4.splat(<f32>cosine), 16);
+  v128.store(frame, f32x4.splat(<f32>sine), 32);
   for (let row = max(y - radius, 1); row <= min(y + radius, height - 2); row++) {
     const i = <f64>(row - y);
-    const rowWeight = f32x4.splat(load<f32>(at(middle, row - y)));
-    const rowC = f32x4.splat(<f32>(1.5 - i * sine));
-    const rowR = f32x4.splat(<f32>(1.5 + i * cosine));
+    v128.store(frame, v128.load32_splat(at(middle, row - y)), 48);
+    v128.store(frame, f32x4.splat(<f32>(1.5 - i * sine)), 64);
+    v128.store(frame, f32x4.splat(<f32>(1.5 + i * cosine)), 80);
     // The part of the row inside the turned square, or a little more.
     const first = max(max(firstInside(cosine, -i * sine), firstInside(sine, i * cosine)), -radius);
     const last = min(min(-firstInside(cosine, i * sine), -firstInside(sine, -i * cosine)), radius);
     const left = max(x + first, 1);
     const right = min(x + last, width - 2);
     for (let column = left; column <= right; column += 4) {
-      const j = f32x4.add(f32x4.splat(<f32>(column - x)), ramp);
-      const cellC = f32x4.add(f32x4.mul(j, cosines), rowC);
-      const cellR = f32x4.add(f32x4.mul(j, sines), rowR);
+      const j = f32x4.add(f32x4.splat(<f32>(column - x)), v128.load(CONSTANTS, 24));
+      const cellC = f32x4.add(f32x4.mul(j, v128.load(frame, 16)), v128.load(frame, 64));
+      const cellR = f32x4.add(f32x4.mul(j, v128.load(frame, 32)), v128.load(frame, 80));
       let inside = v128.and(
-        v128.and(f32x4.gt(cellR, lowest), f32x4.lt(cellR, highest)),
-        v128.and(f32x4.gt(cellC, lowest), f32x4.lt(cellC, highest)),
+        f32x4.gt(f32x4.pmin(cellR, cellC), constant(0)),
+        f32x4.lt(f32x4.pmax(cellR, cellC), constant(1)),
       );
-      if (column + 3 > right) {
-        inside = v128.and(inside, f32x4.le(f32x4.add(f32x4.splat(<f32>column), ramp), f32x4.splat(<f32>right)));
-      }
+      if (column + 3 > right) inside = v128.and(inside, f32x4.le(j, f32x4.splat(<f32>(right - x))));
       if (!v128.any_true(inside)) continue;
       const p = at(plane, row * width + column);
       const dx = f32x4.sub(v128.load(p + 4), v128.load(p - 4));
       const dy = f32x4.sub(v128.load(p - pitch), v128.load(p + pitch));
       const magnitude = f32x4.sqrt(f32x4.add(f32x4.mul(dx, dx), f32x4.mul(dy, dy)));
-      const weight = f32x4.mul(rowWeight, v128.load(at(middle, column - x)));
-      const direction = f32x4.sub(f32x4.mul(turn4(dy, dx), f32x4.splat(8)), turned);
+      const weight = f32x4.mul(v128.load(frame, 48), v128.load(at(middle, column - x)));
+      const direction = f32x4.sub(f32x4.mul(turn4(dy, dx), constant(2)), v128.load(frame));
       const floorR = f32x4.floor(cellR);
       const floorC = f32x4.floor(cellC);
       const floorO = f32x4.floor(direction);
@@ -76,13 +88,12 @@ export function describe(
       const whole = v128.and(inside, f32x4.mul(weight, magnitude));
       const row1 = f32x4.mul(whole, f32x4.sub(cellR, floorR));
       const row0 = f32x4.sub(whole, row1);
-      // Small whole numbers, exact in float32.
-      const cell = f32x4.add(f32x4.mul(floorR, f32x4.splat(<f32>CELLS)), f32x4.add(floorC, f32x4.splat(<f32>(CELLS + 1))));
+      const cell = f32x4.add(f32x4.mul(floorR, constant(3)), f32x4.add(floorC, constant(4)));
       const slot = v128.and(
         inside,
         i32x4.add(
-          i32x4.shl(i32x4.trunc_sat_f32x4_s(cell), 8),
-          i32x4.shl(v128.and(i32x4.trunc_sat_f32x4_s(floorO), i32x4.splat(DIRECTIONS - 1)), 5),
+          v128.and(i32x4.shl(lowBits(cell), 8), i32x4.splat(0x1f00)),
+          v128.and(i32x4.shl(lowBits(floorO), 5), i32x4.splat(0xe0)),
         ),
       );
       const slot0 = slots + <usize>i32x4.extract_lane(slot, 0);
@@ -113,7 +124,8 @@ function firstInside(slope: f64, offset: f64): i32 {
 /** Spreads four samples over two columns and two directions each, and adds them to their slots. */
 @inline
 function spread(
-  value: v128, fractionC: v128, fractionO: v128, slot0: usize, slot1: usize, slot2: usize, slot3: usize,
+  value: v128, fractionC: v128, fractionO: v128,
+  slot0: usize, slot1: usize, slot2: usize, slot3: usize,
 ): void {
   const column1 = f32x4.mul(value, fractionC);
   const column0 = f32x4.sub(value, column1);
