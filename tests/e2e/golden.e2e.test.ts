@@ -85,7 +85,7 @@ describe('golden cases through the API', () => {
           .map(({ frame }, row) => ({ frame, velocity: velocity[row] }))
           .filter(({ frame }) => magnitude(ideal.ibvs_grid[frame]) > resting);
         expect(moving.length).toBeGreaterThan(5);
-        const differences = moving.map((row) => relativeDifference(row.velocity, robust.ibvs[row.frame]));
+        const differences = moving.map((row) => relativeDifference(row.velocity, robust!.ibvs[row.frame]));
         const angles = moving.map((row) => angleBetween(row.velocity, exact.ibvs[row.frame], scene.distance));
         const lengths = moving.map((row) => {
           const [own, exactLength] = [row.velocity, exact.ibvs[row.frame]].map((v) =>

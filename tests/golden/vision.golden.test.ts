@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createVideoDecoder } from '../../src/platform/media/create-video-decoder.js';
 import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
+import { decodeGray } from '../support/decode-gray.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
 import {
   loadGoldenReference,
@@ -8,7 +8,6 @@ import {
   type GoldenReference,
   type ReferenceDetector,
 } from '../support/golden-reference.js';
-import { silentLogger } from '../support/silent-logger.js';
 import type { GrayFrame } from '../support/textured-frame.js';
 import { angleBetween, magnitude, median, relativeDifference, weighRotation } from '../support/velocity-difference.js';
 
@@ -34,8 +33,8 @@ describe.each(CASES)('golden case %s', (name) => {
   beforeAll(async () => {
     files = await loadGoldenCase(name);
     reference = await loadGoldenReference(name);
-    goalFrames = await decode(files.goalVideoPath);
-    currentFrames = await decode(files.currentVideoPath);
+    goalFrames = await decodeGray(files.goalVideoPath);
+    currentFrames = await decodeGray(files.currentVideoPath);
   });
 
   const start = (detector: ReferenceDetector, goalFrame: number) => {
@@ -56,7 +55,7 @@ describe.each(CASES)('golden case %s', (name) => {
       if (magnitude(ideal[i]) <= restingSpeed) continue;
       const { velocity, problem } = pipeline.step(currentFrames[i]);
       expect(problem).toBeNull();
-      differences.push(relativeDifference(velocity, robust.ibvs[i]));
+      differences.push(relativeDifference(velocity, robust!.ibvs[i]));
       angles.push(angleBetween(velocity, exact.ibvs[i], files.distance));
       const [length, exactLength] = [velocity, exact.ibvs[i]].map((v) => magnitude(weighRotation(v, files.distance)));
       magnitudes.push(Math.abs(length / exactLength - 1));
@@ -81,14 +80,3 @@ describe.each(CASES)('golden case %s', (name) => {
     }
   });
 });
-
-async function decode(path: string): Promise<GrayFrame[]> {
-  const decoder = createVideoDecoder({ logger: silentLogger });
-  const signal = AbortSignal.timeout(60_000);
-  const frames: GrayFrame[] = [];
-  const { frameCount } = await decoder.probe(path, { signal });
-  for await (const frame of decoder.frames(path, { start: 0, end: frameCount - 1, step: 1 }, { signal })) {
-    frames.push({ gray: frame.gray, width: frame.width, height: frame.height });
-  }
-  return frames;
-}

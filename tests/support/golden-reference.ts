@@ -10,11 +10,15 @@ const referenceSchema = z.object({
   ideal: z.object({ ibvs_grid: velocities }),
   detectors: z.record(
     z.enum(REFERENCE_DETECTORS),
-    z.object({ robust: z.object({ ibvs: velocities }), gt_correspondences: z.object({ ibvs: velocities }) }),
+    z.object({
+      /** Of a homography; scenes that are no plane have none. */
+      robust: z.object({ ibvs: velocities }).optional(),
+      gt_correspondences: z.object({ ibvs: velocities }),
+    }),
   ),
 });
 
-/** Velocities per frame of a golden case, computed outside this project. */
+/** Velocities per frame of a golden case: computed outside this project, or by `tests/golden/synthetic`. */
 export type GoldenReference = z.infer<typeof referenceSchema>;
 
 export async function loadGoldenReference(name: string): Promise<GoldenReference> {

@@ -36,7 +36,7 @@ export function poseAfter({ start }: Scene, share: number): CameraPose {
 /** The scenes by name; a seed other than 0 gives other textures, shapes and motions of the same kind. */
 export const SCENES: Record<string, (seed: number) => Scene> = {
   'box-and-wall': (seed) => {
-    const wall = plane(0.95, [0.12, -0.08], texture('cells', seed, 1, 520));
+    const wall = plane(0.95, [0.12, -0.08], texture('marks', seed, 1, 700));
     const box = boxOf([0.1, 0.03, 0.62], [0.15, 0.12, 0.14], texture('marks', seed, 2, 900));
     return {
       ...USUAL,
@@ -46,7 +46,7 @@ export const SCENES: Record<string, (seed: number) => Scene> = {
     };
   },
   staircase: (seed) => {
-    const steps = texture('discs', seed, 3, 700);
+    const steps = texture('clouds', seed, 3, 600);
     const surfaces: Surface[] = [];
     for (let step = 0; step < 5; step++) {
       const top = -0.42 + 0.17 * step;
@@ -58,7 +58,7 @@ export const SCENES: Record<string, (seed: number) => Scene> = {
         rectangle({ centre: [0, top + 0.17, z - 0.05], right: [0.9, 0, 0], down: [0, 0, 0.05], texture: steps }),
       );
     }
-    const floor = plane(1.4, [0, 0], texture('clouds', seed, 4, 420));
+    const floor = plane(1.4, [0, 0], texture('marks', seed, 4, 420));
     return {
       ...USUAL,
       camera: OTHER_CAMERA,
@@ -108,15 +108,15 @@ export const SCENES: Record<string, (seed: number) => Scene> = {
     };
   },
   'faint-blurred': (seed) => {
-    const surface = plane(0.6, [0.2, 0.1], texture('discs', seed, 9, 420));
+    const surface = plane(0.6, [0.2, 0.1], texture('marks', seed, 9, 560));
     return {
       ...USUAL,
       distance: 0.6,
       surfaces: () => [surface],
       start: motion(seed, [-0.09, 0.05, -0.05], [0.05, 0.08, -0.15]),
-      exposure: 0.025,
-      noise: 2.5,
-      contrast: 0.4,
+      exposure: 0.02,
+      noise: 2,
+      contrast: 0.45,
     };
   },
   'moving-object': (seed) => {

@@ -1,6 +1,7 @@
 /** Leading coefficients below this share of the largest one are taken for zero. */
 const NEGLIGIBLE = 1e-14;
-const MAXIMUM_SPLITS = 60;
+/** Rounding hides the roots of an interval shorter than this share of its distance from 0: what is left is one root. */
+const SHORTEST = 1e-6;
 const MAXIMUM_STEPS = 60;
 /** A root is exact enough when steps are below this share of its size. */
 const TOLERANCE = 1e-14;
@@ -15,7 +16,7 @@ export function realRoots(coefficients: Float64Array, from: number, to: number):
   const chain = sturmChain(coefficients);
   const roots: number[] = [];
   if (chain.length < 2) return roots;
-  separate(chain, { from, to, changesFrom: signChanges(chain, from), changesTo: signChanges(chain, to) }, 0, roots);
+  separate(chain, { from, to, changesFrom: signChanges(chain, from), changesTo: signChanges(chain, to) }, roots);
   return roots;
 }
 
@@ -26,19 +27,22 @@ interface Interval {
   changesTo: number;
 }
 
-function separate(chain: Float64Array[], interval: Interval, depth: number, roots: number[]): void {
+function separate(chain: Float64Array[], interval: Interval, roots: number[]): void {
   const { from, to, changesFrom, changesTo } = interval;
   const count = changesFrom - changesTo;
   if (count <= 0) return;
   const [polynomial, derivative] = chain as [Float64Array, Float64Array];
-  if (count === 1 || depth === MAXIMUM_SPLITS) {
+  // A double root changes no sign: only the count of changes in the chain can close in on it.
+  const isCrossing = evaluate(polynomial, from) > 0 !== evaluate(polynomial, to) > 0;
+  const isShort = to - from < SHORTEST * Math.max(1, Math.abs(from));
+  if ((count === 1 && isCrossing) || isShort) {
     roots.push(refine(polynomial, derivative, from, to));
     return;
   }
   const middle = (from + to) / 2;
   const changes = signChanges(chain, middle);
-  separate(chain, { from, to: middle, changesFrom, changesTo: changes }, depth + 1, roots);
-  separate(chain, { from: middle, to, changesFrom: changes, changesTo }, depth + 1, roots);
+  separate(chain, { from, to: middle, changesFrom, changesTo: changes }, roots);
+  separate(chain, { from: middle, to, changesFrom: changes, changesTo }, roots);
 }
 
 /** The only root in an interval: Newton's method where it stays inside the bracket, bisection where it would not. */
