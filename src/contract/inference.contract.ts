@@ -293,7 +293,7 @@ export const jobArchiveRoute = defineRoute({
   access: 'user',
   tag: 'Inference',
   summary: 'Get the result of a job as a ZIP file',
-  description: 'Correspondence pictures, velocities as CSV and JSON, and a plot.',
+  description: 'Correspondence pictures, velocities as CSV and JSON, a trajectory as CSV, and a plot.',
   request: { params: idParams },
   success: {
     status: 200,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readZip } from '../../../../tests/support/zip-content.js';
 import { RunnerStorageError } from '../../runner.errors.js';
 import { openResultArchive } from './result-archive.js';
+
+const hasUnzip = spawnSync('unzip', ['-v']).status === 0;
 
 describe('openResultArchive', () => {
   let folder: string;
@@ -36,6 +39,16 @@ describe('openResultArchive', () => {
     expect([...content.keys()]).toEqual(['images/a.jpg', 'b.csv']);
     expect(content.get('images/a.jpg')?.equals(picture)).toBe(true);
     expect(content.get('b.csv')?.toString()).toBe('frame\n1\n');
+  });
+
+  it.runIf(hasUnzip)('is intact for the unzip of the system', async () => {
+    const archive = await openResultArchive(path);
+    for (let k = 0; k < 20; k++) await archive.addStored(`images/${k}.jpg`, randomBytes(50_000));
+    await archive.addText('result.json', ['{}', '\n']);
+    await archive.finish();
+    const { status, stdout } = spawnSync('unzip', ['-t', path], { encoding: 'utf8' });
+    expect(stdout).toContain('No errors detected');
+    expect(status).toBe(0);
   });
 
   it('leaves nothing when it is given up half-way', async () => {
