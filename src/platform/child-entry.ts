@@ -19,3 +19,16 @@ export function childEntry(name: string, callerUrl: string): ChildEntry {
   const script = fileURLToPath(new URL(`${name}${fromSource ? '.ts' : '.js'}`, callerUrl));
   return { script, execArgv: fromSource ? ['--import', import.meta.resolve('tsx')] : [] };
 }
+
+/**
+ * The same for a thread: what to hand to `new Worker`. A thread does not inherit the source loader, so the program is
+ * reached through one that loads it.
+ */
+export function threadEntry(name: string, callerUrl: string): URL {
+  if (!callerUrl.endsWith('.ts')) return new URL(`${name}.js`, callerUrl);
+  const program = new URL(`${name}.ts`, callerUrl).href;
+  const loader = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))};
+register();
+await import(${JSON.stringify(program)});`;
+  return new URL(`data:text/javascript,${encodeURIComponent(loader)}`);
+}
