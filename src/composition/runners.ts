@@ -16,6 +16,7 @@ export async function createDefaultRunner(config: Config, logger: Logger): Promi
   return createRunner('embedded', {
     logger,
     processes: config.engineProcesses,
+    threads: config.engineThreads,
     version: VERSION,
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(CNS_WEIGHTS === undefined ? {} : { cnsWeights: await checkWeights(CNS_WEIGHTS) }),

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
 import { decodeGray } from '../support/decode-gray.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
 import {
@@ -8,6 +7,7 @@ import {
   type GoldenReference,
   type ReferenceDetector,
 } from '../support/golden-reference.js';
+import { createServoPipeline } from '../support/servo-pipeline.js';
 import type { GrayFrame } from '../support/textured-frame.js';
 import { angleBetween, magnitude, median, relativeDifference, weighRotation } from '../support/velocity-difference.js';
 

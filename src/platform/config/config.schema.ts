@@ -311,6 +311,12 @@ export const SETTINGS = define({
     description:
       'Processes of the embedded engine, one job each. Default: one less than there are cores, and one for each 1.5 GiB of memory at most.',
   },
+  ENGINE_THREADS: {
+    group: 'Engine',
+    schema: wholeNumber(1, 64),
+    description:
+      'Threads of each engine process that look at frames of its job, several at a time. Default: so many that processes × threads fill the cores, and one for each 1.5 GiB of memory at most.',
+  },
   FFMPEG_PATH: {
     group: 'Engine',
     schema: text,

@@ -27,6 +27,7 @@ describe('loadConfig', () => {
     });
     expect(config.settings).toMatchObject({ PORT: 3000, JWT_EXPIRATION: 86_400, INFERENCE_FRAMES_PER_CREDIT: 0 });
     expect(config.engineProcesses).toBeGreaterThanOrEqual(1);
+    expect(config.engineThreads).toBeGreaterThanOrEqual(1);
     expect(config.workerConcurrency).toBe(config.engineProcesses);
   });
 

@@ -37,6 +37,8 @@ export interface Config {
   readonly database: DatabaseConfig;
   readonly queue: QueueConfig;
   readonly engineProcesses: number;
+  /** Threads in each of them. */
+  readonly engineThreads: number;
   readonly workerConcurrency: number;
   /** Things to say at the start: settings that are read and have no effect. */
   readonly warnings: readonly string[];
@@ -85,6 +87,7 @@ export function loadConfig(source: ConfigSource): Config {
     database: databaseConfig(settings),
     queue: queueConfig(settings),
     engineProcesses,
+    engineThreads: settings.ENGINE_THREADS ?? defaultEngineThreads(engineProcesses),
     workerConcurrency: settings.WORKER_CONCURRENCY ?? engineProcesses,
     warnings:
       settings.FASTAPI_HOST === undefined
@@ -95,6 +98,12 @@ export function loadConfig(source: ConfigSource): Config {
 
 /** What an engine may need for the largest frames it takes. */
 const ENGINE_MEMORY_BYTES = 1.5 * 2 ** 30;
+
+/** Cores that the processes leave idle when all of them work, as far as memory goes. */
+function defaultEngineThreads(processes: number): number {
+  const most = Math.min(os.availableParallelism(), Math.floor(os.totalmem() / ENGINE_MEMORY_BYTES));
+  return Math.max(1, Math.floor(most / processes));
+}
 
 /** One core stays for everything else; memory for as many has to be there too. */
 function defaultEngineProcesses(): number {

@@ -112,7 +112,7 @@ describe('createEmbeddedRunner', () => {
   });
 
   it('ends an engine that stopped reporting', async () => {
-    const runner = openRunner({ stallTimeoutMs: 3000 });
+    const runner = openRunner({ stallTimeoutMs: 8000 });
     await runner.run(shortJob(), runContext());
     const [pid] = runner.pids();
     const job = runner.run(

@@ -29,6 +29,8 @@ export interface EmbeddedRunnerOptions {
   logger: Logger;
   /** Engine processes, and so jobs at the same time. */
   processes: number;
+  /** Threads of each engine that observe frames; default 1. */
+  threads?: number;
   /** A system ffmpeg to decode with instead of the bundled decoder. */
   ffmpegPath?: string;
   /** Weights for the policy `cns`, checked before; without them it is not offered. */
@@ -52,8 +54,10 @@ export interface EmbeddedRunner extends Runner {
  * stay warm; one that crashed, hung, or grew too large is replaced. More jobs than processes wait for their turn.
  */
 export function createEmbeddedRunner(options: EmbeddedRunnerOptions): EmbeddedRunner {
-  if (!Number.isInteger(options.processes) || options.processes < 1) {
-    throw new RangeError('The embedded runner needs at least one process.');
+  for (const count of [options.processes, options.threads ?? 1]) {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError('The embedded runner needs at least one process, and one thread in it.');
+    }
   }
   return new EnginePool(options);
 }
@@ -181,8 +185,8 @@ class EnginePool implements EmbeddedRunner {
   }
 
   private startEngine(): EngineHandle {
-    const { logger, ffmpegPath, cnsWeights, stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS } = this.options;
-    const engine = new EngineHandle({ logger, ffmpegPath, cnsWeights, stallTimeoutMs });
+    const { logger, threads = 1, ffmpegPath, cnsWeights, stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS } = this.options;
+    const engine = new EngineHandle({ logger, threads, ffmpegPath, cnsWeights, stallTimeoutMs });
     this.engines.add(engine);
     void engine.gone.then(() => this.engines.delete(engine));
     return engine;

@@ -36,6 +36,8 @@ const PASSED_ENVIRONMENT = [
 
 export interface EngineOptions {
   logger: Logger;
+  /** Threads that observe frames. */
+  threads: number;
   ffmpegPath?: string;
   cnsWeights?: WeightsFile;
   /** An engine that says nothing for this long during a job is ended. */
@@ -74,7 +76,8 @@ export class EngineHandle {
 
   constructor(private readonly options: EngineOptions) {
     const { script, execArgv } = childEntry('engine-process', import.meta.url);
-    this.child = fork(script, options.ffmpegPath === undefined ? [] : [options.ffmpegPath], {
+    const decoder = options.ffmpegPath === undefined ? [] : [options.ffmpegPath];
+    this.child = fork(script, [String(options.threads), ...decoder], {
       execArgv,
       env: passedEnvironment(),
       serialization: 'advanced',

@@ -8,6 +8,8 @@ import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';
 import { ROWS_PER_MESSAGE, runnerMessageSchema, type EngineMessage, type RunnerMessage } from './protocol.js';
 import { runServoJob } from './servo-job.js';
+import { GoalCache } from './observers/goal-cache.js';
+import { ThreadedObservers } from './observers/threaded-observers.js';
 import { createServoPipeline } from './pipeline.js';
 
 /**
@@ -16,10 +18,16 @@ import { createServoPipeline } from './pipeline.js';
  */
 
 const PROGRESS_EVERY_MS = 200;
+/** Some fifty goals of SIFT, hundreds of the others. */
+const GOAL_CACHE_BYTES = 64 * 1024 ** 2;
+
+const [threads, ffmpegPath] = process.argv.slice(2);
 
 const logger = channelLogger({});
 /** For all jobs; each has a session, and so a process, of its own. */
-const decoder = createVideoDecoder({ logger, ffmpegPath: process.argv[2] });
+const decoder = createVideoDecoder({ logger, ffmpegPath });
+const observers = new ThreadedObservers(Number(threads));
+const goals = new GoalCache(GOAL_CACHE_BYTES);
 const weights = new WeightsStore();
 let current: { runId: number; controller: AbortController } | null = null;
 
@@ -39,6 +47,7 @@ void begin();
 async function begin(): Promise<void> {
   // Starts beside the first job's arrival rather than in it.
   decoder.prepare();
+  observers.prepare();
   send({ type: 'ready' });
   // Before the decoders: an engine holds more, and its job is repeated.
   await offerToOutOfMemoryKiller(800);
@@ -67,7 +76,13 @@ async function attempt(
   try {
     const result = await runServoJob(
       input,
-      { decoder, createPipeline: createServoPipeline, loadWeights: () => weights.load(cnsWeights ?? null) },
+      {
+        decoder,
+        createPipeline: createServoPipeline,
+        observers,
+        goals,
+        loadWeights: () => weights.load(cnsWeights ?? null),
+      },
       {
         signal,
         onRow: (row) => rows.push(row),

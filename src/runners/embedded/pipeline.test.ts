@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createServoPipeline, type ServoPipeline } from '../../../tests/support/servo-pipeline.js';
 import { blankFrame, noiseFrame, texturedFrame, type GrayFrame } from '../../../tests/support/textured-frame.js';
 import { RunnerInputError } from '../runner.errors.js';
 import { DETECTOR_NAMES, type Detector } from '../detector.js';
-import { createServoPipeline, type ServoPipeline, type StepResult } from './pipeline.js';
+import type { StepResult } from './pipeline.js';
 import { turnBack, turnImage } from './vision/quarter-turn.js';
 
 const INTRINSICS = { fx: 300, fy: 300, cx: 160, cy: 120 };

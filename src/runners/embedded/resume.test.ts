@@ -9,6 +9,8 @@ import { readZip } from '../../../tests/support/zip-content.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
 import { RunnerCancelledError, RunnerCheckpointError } from '../runner.errors.js';
 import type { RunCheckpoint, RunInput, RunParameters, RunResult, RunResume } from '../runner.port.js';
+import { GoalCache } from './observers/goal-cache.js';
+import { ThreadedObservers } from './observers/threaded-observers.js';
 import { createServoPipeline } from './pipeline.js';
 import { runServoJob, type ServoJobContext } from './servo-job.js';
 
@@ -16,7 +18,13 @@ import { runServoJob, type ServoJobContext } from './servo-job.js';
 const PARAMETERS: Partial<RunParameters> = { endFrame: 20, frameStep: 2, visualize: 'all' };
 const ROWS = 11;
 
-const deps = { decoder: createVideoDecoder({ logger: silentLogger }), createPipeline: createServoPipeline };
+const observers = new ThreadedObservers(2);
+const deps = {
+  decoder: createVideoDecoder({ logger: silentLogger }),
+  createPipeline: createServoPipeline,
+  observers,
+  goals: new GoalCache(2 ** 24),
+};
 const usageOf = (seconds: number) => ({
   wallSeconds: seconds,
   cpuSeconds: seconds,
@@ -51,7 +59,10 @@ describe('a servo job that is stopped', () => {
     folder = await mkdtemp(join(tmpdir(), 'resume-'));
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    observers.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   const inputFor = (resume?: RunResume): RunInput => buildRunInput(golden, folder, { parameters: PARAMETERS, resume });
   const run = (input: RunInput, context: Partial<ServoJobContext> = {}) =>

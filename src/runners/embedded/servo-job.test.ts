@@ -18,13 +18,18 @@ import {
 } from '../runner.errors.js';
 import type { RunInput } from '../runner.port.js';
 import { runServoJob } from './servo-job.js';
+import { GoalCache } from './observers/goal-cache.js';
+import { ThreadedObservers } from './observers/threaded-observers.js';
 import { createServoPipeline } from './pipeline.js';
 
 const servoFixture = (name: string) => fileURLToPath(new URL(`../../../tests/fixtures/servo/${name}`, import.meta.url));
 
+const observers = new ThreadedObservers(2);
 const deps = {
   decoder: createVideoDecoder({ logger: silentLogger }),
   createPipeline: createServoPipeline,
+  observers,
+  goals: new GoalCache(2 ** 24),
 };
 
 describe('runServoJob', () => {
@@ -37,6 +42,7 @@ describe('runServoJob', () => {
   });
 
   afterAll(async () => {
+    observers.close();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -23,6 +23,7 @@ import { resultJson, trajectoryCsv, velocityCsv } from './archive/result-texts.j
 import { Checkpointer, type CheckpointReceiver } from './checkpointer.js';
 import { FrameLog } from './frame-log.js';
 import { picturePlan } from './frame-plan.js';
+import { mapInOrder } from './observers/map-in-order.js';
 import { StateMismatchError } from './policy/servo-policy.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
 import { renderVelocityPlot } from './report/velocity-plot.js';
@@ -32,7 +33,7 @@ import type { createServoPipeline, ServoPipeline, ServoPipelineContext } from '.
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
 const ALIVE_EVERY_MS = 1000;
 
-export interface ServoJobDeps {
+export interface ServoJobDeps extends Pick<ServoPipelineContext, 'observers' | 'goals'> {
   decoder: VideoDecoder;
   createPipeline: typeof createServoPipeline;
   /** For the policies that have learned something. */
@@ -88,6 +89,8 @@ async function runIntoArchive(
     const goalFrame = await readGoalFrame(input, videos, context);
     pipeline = await tellingAliveWhile(
       deps.createPipeline(parameters, goalFrame, {
+        observers: deps.observers,
+        goals: deps.goals,
         loadWeights: deps.loadWeights,
         breathe: () => breathe(context.signal),
       }),
@@ -203,9 +206,14 @@ async function processFrames(
   const range = { start: log.nextFrame, end: endFrame, step: frameStep };
   try {
     const frames = videos.frames(currentVideoPath, range, { signal });
-    for await (const frame of tellingAlive(frames, onAlive)) {
+    const observed = mapInOrder(tellingAlive(frames, onAlive), (frame) => observe(pipeline, frame), {
+      limit: pipeline.lookAhead,
+      signal,
+    });
+    for await (const { result } of observed) {
+      const { frame, observation } = result;
       log.addUnreadableBefore(frame.index);
-      const step = pipeline.step(frame);
+      const step = pipeline.decide(observation);
       const position = log.add(frame.index, step);
       if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
       await checkpointer?.afterRow();
@@ -221,6 +229,11 @@ async function processFrames(
   log.addUnreadableBefore(Infinity);
   if (!log.hasSeenAnything) throw new RunnerInputError('None of the frames could be read from the current video.');
   onProgress({ processed: log.processed, total: log.total });
+}
+
+async function observe(pipeline: ServoPipeline, frame: VideoFrame) {
+  const { observation, gray } = await pipeline.observe(frame);
+  return { frame: { ...frame, gray }, observation };
 }
 
 async function writeReports(

@@ -73,7 +73,7 @@ export async function* mapInOrder<Item, Result>(
       if (arrived !== null && 'next' in arrived && arrived.next.done !== true) begin(arrived.next.value);
       else if (arrived !== null) state.end = arrived;
       if (state.end === null && !state.isComing && begun.length < limit) take();
-      if (begun[0]?.isSettled === true) {
+      if (begun[0]?.isSettled) {
         const { item, result } = begun.shift()!;
         yield { item, result: await result };
       } else if (begun.length > 0 || state.end === null) {

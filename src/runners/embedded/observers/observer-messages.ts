@@ -2,7 +2,7 @@ import type { Detector } from '../../detector.js';
 import type { RunnerErrorCode } from '../error-codec.js';
 import type { GrayImage } from '../vision/features.js';
 import type { Goal } from '../vision/goal.js';
-import type { ObservedFrame } from './observers.js';
+import type { AimOptions, ObservedFrame } from './observers.js';
 
 /**
  * What an engine's main thread and its observer threads say to each other. Both are the same program, so messages are
@@ -16,7 +16,7 @@ export interface ObserverAnswers {
 
 export type ObserverTask =
   | { type: 'find-goal'; detector: Detector; frame: GrayImage }
-  | { type: 'aim'; detector: Detector; goal: Goal }
+  | { type: 'aim'; options: AimOptions; goal: Goal }
   /** For the goal that was aimed at last. */
   | { type: 'observe'; frame: GrayImage };
 

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { RunnerError } from '../../runner.errors.js';
 import type { Detector } from '../../detector.js';
+import type { Intrinsics } from '../../runner.port.js';
 import { runnerErrorCode } from '../error-codec.js';
 import type { Goal } from '../vision/goal.js';
 import { Observer } from '../vision/observer.js';
@@ -13,7 +14,7 @@ const port = parentPort;
 if (port === null) throw new Error('This program runs in a thread of an engine.');
 
 let observer: { detector: Detector; instance: Observer } | null = null;
-let goal: Goal | null = null;
+let aim: { goal: Goal; intrinsics: Intrinsics } | null = null;
 let last = Promise.resolve();
 
 port.on('message', ({ id, task }: ObserverRequest) => {
@@ -38,12 +39,12 @@ async function perform(task: ObserverTask): Promise<Goal | ObservedFrame | null>
     case 'find-goal':
       return (await observerWith(task.detector)).findGoal(task.frame);
     case 'aim':
-      await observerWith(task.detector);
-      goal = task.goal;
+      await observerWith(task.options.detector);
+      aim = { goal: task.goal, intrinsics: task.options.intrinsics };
       return null;
     case 'observe':
-      if (observer === null || goal === null) throw new Error('A frame came before its goal.');
-      return { observation: observer.instance.observe(goal, task.frame), gray: task.frame.gray };
+      if (observer === null || aim === null) throw new Error('A frame came before its goal.');
+      return { observation: observer.instance.observe(aim.goal, task.frame, aim.intrinsics), gray: task.frame.gray };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Detector } from '../../detector.js';
+import type { Intrinsics } from '../../runner.port.js';
 import type { GrayImage } from '../vision/features.js';
 import type { Goal } from '../vision/goal.js';
 import type { Observation } from '../vision/observation.js';
@@ -8,7 +9,13 @@ export interface Observers {
   /** @throws RunnerInputError when the frame is blank, has fewer than 4 keypoints or needs more memory than there is */
   findGoal(detector: Detector, frame: GrayImage): Promise<Goal>;
   /** Gets ready to find one goal in many frames. Ends what was aimed at before. */
-  aim(detector: Detector, goal: Goal): Promise<Aim>;
+  aim(options: AimOptions, goal: Goal): Promise<Aim>;
+}
+
+export interface AimOptions {
+  /** That has found the goal. */
+  detector: Detector;
+  intrinsics: Intrinsics;
 }
 
 /** Observers that look for one goal. */

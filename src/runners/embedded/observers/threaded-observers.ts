@@ -2,7 +2,7 @@ import type { Detector } from '../../detector.js';
 import type { GrayImage } from '../vision/features.js';
 import type { Goal } from '../vision/goal.js';
 import { ObserverWorker } from './observer-worker.js';
-import type { Aim, Observers } from './observers.js';
+import type { Aim, AimOptions, Observers } from './observers.js';
 
 /** One frame that a thread works on, and one that waits, so that the thread need not. */
 const FRAMES_PER_THREAD = 2;
@@ -32,10 +32,11 @@ export class ThreadedObservers implements Observers {
     return this.workers[0]!.perform({ type: 'find-goal', detector, frame });
   }
 
-  async aim(detector: Detector, goal: Goal): Promise<Aim> {
+  async aim({ detector, intrinsics }: AimOptions, goal: Goal): Promise<Aim> {
+    const options = { detector, intrinsics };
     this.prepare();
     const workers = [...this.workers];
-    await Promise.all(workers.map((worker) => worker.perform({ type: 'aim', detector, goal })));
+    await Promise.all(workers.map((worker) => worker.perform({ type: 'aim', options, goal })));
     return {
       lookAhead: FRAMES_PER_THREAD * workers.length,
       observe: ({ gray, width, height }) => {

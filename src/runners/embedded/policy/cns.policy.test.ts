@@ -27,6 +27,7 @@ describe('CNS policy', () => {
       intrinsics: INTRINSICS,
       distance,
       goal: given,
+      remember: async (_key, make) => make(),
       loadWeights: () => Promise.resolve({ ...weights, digest }),
       breathe: () => Promise.resolve(),
     });
@@ -124,6 +125,7 @@ describe('CNS policy', () => {
       intrinsics: INTRINSICS,
       distance: 1,
       goal,
+      remember: async (_key, make) => make(),
       loadWeights: () => Promise.reject(new Error('IBVS has no weights')),
       breathe: () => Promise.resolve(),
     });

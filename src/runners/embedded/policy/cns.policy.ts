@@ -24,10 +24,19 @@ const DIRECTION_EPSILON = 1e-7;
 export async function createCnsPolicy(options: Omit<PolicyOptions, 'policy'>): Promise<ServoPolicy> {
   const { weights, digest } = await options.loadWeights();
   const graph = graphOf(options.goal, options.intrinsics);
-  const clusters = await clusterGoal(graph.points, () => options.breathe());
+  const clusters = await options.remember(
+    clustersKey(options.intrinsics),
+    () => clusterGoal(graph.points, () => options.breathe()),
+    ({ clusterOf, centers }) => clusterOf.byteLength + centers.byteLength,
+  );
   const network = await CnsNetwork.create(weights);
   network.setGoal(graph.points, clusters);
   return new CnsPolicy({ options, graph, network, digest, fingerprint: fingerprintOf(digest, graph.points, clusters) });
+}
+
+/** The points that are clustered are normalised by the camera. */
+function clustersKey({ fx, fy, cx, cy }: Intrinsics): string {
+  return `clusters ${fx} ${fy} ${cx} ${cy}`;
 }
 
 /** The goal's keypoints that are nodes of the graph. */

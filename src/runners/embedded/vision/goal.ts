@@ -27,6 +27,15 @@ export interface Goal {
   parts: GoalPart[];
 }
 
+/** What a goal takes up in memory, about. */
+export function goalBytes({ keypoints, parts }: Goal): number {
+  return parts
+    .flatMap(({ turns }) => turns)
+    .map(({ features, goalIndex }) => [features.points, features.descriptors.values, goalIndex])
+    .flat()
+    .reduce((sum, { byteLength }) => sum + byteLength, keypoints.points.byteLength);
+}
+
 /** Keypoints of two turns of the same picture that lie this near to each other are one. */
 const SAME_PLACE_PX = 0.5;
 

@@ -1,0 +1,39 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
+import { texturedFrame } from '../../../../tests/support/textured-frame.js';
+import { Observer } from './observer.js';
+
+const INTRINSICS = { fx: 200, fy: 200, cx: 96, cy: 72 };
+/** Less than one frame of the test leaves behind when it is kept, many times over. */
+const TOLERATED_GROWTH_BYTES = 512 * 1024;
+
+const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: { prototype: { grow(): number } } } };
+
+describe.each(['SIFT', 'ORB', 'AKAZE', 'AKAZE:02+ORB:13'])('an observer with %s', (detector) => {
+  it('keeps nothing of the frames it has seen', async () => {
+    const frames = Array.from({ length: 6 }, (_, i) => texturedFrame(192, 144, 3 * i, -2 * i));
+    const observer = await Observer.create(detector);
+    const goal = observer.findGoal(frames[0]);
+    const observeAll = (rounds: number) => {
+      for (let round = 0; round < rounds; round++)
+        for (const frame of frames) observer.observe(goal, frame, INTRINSICS);
+    };
+    observeAll(3);
+    const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow');
+    const before = liveBytes();
+    observeAll(20);
+    expect(liveBytes() - before).toBeLessThan(TOLERATED_GROWTH_BYTES);
+    expect(grow).not.toHaveBeenCalled();
+    grow.mockRestore();
+    observer.dispose();
+  });
+});
+
+/** Heap and typed arrays that are in use, garbage left out. */
+function liveBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
