@@ -87,7 +87,7 @@ export async function* mapInOrder<Item, Result>(
     signal.removeEventListener('abort', bell.ring);
     const ended = iterator.return?.();
     // While the source is at work on an item it ends only after that; nobody waits for it.
-    if (state.isComing) ended?.catch(() => undefined);
+    if (state.isComing) void Promise.allSettled([ended]);
     else await ended;
   }
 }
