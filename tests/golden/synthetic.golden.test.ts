@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
+import { createServoPipeline } from '../support/servo-pipeline.js';
 import { decodeGray } from '../support/decode-gray.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
 import {
