@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { createVideoDecoder } from '../../src/platform/media/create-video-decoder.js';
 import { loadCnsWeights } from '../../src/runners/embedded/cns/load-weights.js';
-import { createServoPipeline } from '../../src/runners/embedded/pipeline.js';
+import { createServoPipeline } from '../support/servo-pipeline.js';
 import { loadGoldenCase } from '../support/golden-case.js';
 import { REFERENCE_DETECTORS } from '../support/golden-reference.js';
 import { silentLogger } from '../support/silent-logger.js';
