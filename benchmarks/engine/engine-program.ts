@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../src/platform/logging/logger.js';
+import { loadCnsWeights } from '../../src/runners/embedded/cns/load-weights.js';
 import { createEmbeddedRunner, type EmbeddedRunner } from '../../src/runners/embedded/embedded.runner.js';
 import type { Detector } from '../../src/runners/detector.js';
 import type { Policy, RunResult } from '../../src/runners/runner.port.js';
@@ -9,11 +11,15 @@ import type { GoldenCase } from './golden-folder.js';
 import { watchMemory } from './memory-watch.js';
 
 const JOB_DEADLINE_MS = 600_000;
+/** After a job the engine starts the decoder of the next one; that must not run into somebody else's measurement. */
+const SETTLING_MS = 1_000;
 
 export interface EngineSample {
   /** From the moment the job is handed over to its result, decoding included. */
   framesPerSecond: number;
   peakBytes: number;
+  /** When the result was there, as `performance.now()` counts. */
+  finished: number;
   result: RunResult;
 }
 
@@ -25,12 +31,28 @@ export interface EngineJob {
   goalFrame?: number;
 }
 
-/** The embedded engine with one process and one thread, as the worker runs it. */
+export interface EngineOptions {
+  logger: Logger;
+  /** File with the weights of the policy cns. */
+  weights: string | undefined;
+  /** Engine processes; default 1. */
+  processes?: number;
+  /** Threads in each of them; default 1. */
+  threads?: number;
+}
+
+/** The embedded engine as the worker runs it. */
 export class EngineProgram {
-  static async start(options: { logger: Logger; weights: string | undefined }): Promise<EngineProgram> {
-    const scratch = await mkdtemp(path.join(os.tmpdir(), 'infernode-benchmark-'));
-    const { logger } = options;
-    return new EngineProgram(createEmbeddedRunner({ logger, processes: 1, version: 'benchmark' }), scratch);
+  static async start({ logger, weights, processes = 1, threads = 1 }: EngineOptions): Promise<EngineProgram> {
+    const cnsWeights = weights === undefined ? undefined : await checkWeights(weights);
+    const runner = createEmbeddedRunner({
+      logger,
+      processes,
+      threads,
+      version: 'benchmark',
+      ...(cnsWeights === undefined ? {} : { cnsWeights }),
+    });
+    return new EngineProgram(runner, await mkdtemp(path.join(os.tmpdir(), 'infernode-benchmark-')));
   }
 
   private constructor(
@@ -39,7 +61,7 @@ export class EngineProgram {
   ) {}
 
   async run({ golden, detector, policy, goalFrame = golden.goalFrame }: EngineJob): Promise<EngineSample> {
-    const archivePath = path.join(this.scratch, 'result.zip');
+    const archivePath = path.join(this.scratch, `${crypto.randomUUID()}.zip`);
     const memory = watchMemory(() => this.runner.pids());
     const started = performance.now();
     try {
@@ -65,8 +87,10 @@ export class EngineProgram {
         },
         { signal: AbortSignal.timeout(JOB_DEADLINE_MS), onProgress: () => undefined },
       );
-      const seconds = (performance.now() - started) / 1000;
-      return { framesPerSecond: result.velocity.length / seconds, peakBytes: memory.peakBytes(), result };
+      const finished = performance.now();
+      const framesPerSecond = (result.velocity.length * 1000) / (finished - started);
+      await sleep(SETTLING_MS);
+      return { framesPerSecond, peakBytes: memory.peakBytes(), finished, result };
     } finally {
       memory.stop();
       await rm(archivePath, { force: true });
@@ -77,4 +101,9 @@ export class EngineProgram {
     await this.runner.close();
     await rm(this.scratch, { recursive: true, force: true });
   }
+}
+
+async function checkWeights(file: string): Promise<{ path: string; digest: string }> {
+  const { digest } = await loadCnsWeights(file);
+  return { path: path.resolve(file), digest };
 }

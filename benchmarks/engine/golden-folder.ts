@@ -72,6 +72,11 @@ export function storedVelocities(
   return figures?.[kind === 'exact' ? 'gt_correspondences' : kind]?.[policy] ?? null;
 }
 
+/** A neighbour of the goal frame, for jobs that shall warm an engine up without doing the measured job's work. */
+export function neighbourOfGoal({ goalFrame }: GoldenCase): number {
+  return goalFrame === 0 ? 1 : goalFrame - 1;
+}
+
 async function loadCase(folder: string, name: string, text: string): Promise<GoldenCase> {
   const description = caseSchema.parse(JSON.parse(text));
   const reference = await readTextOrNull(path.join(folder, 'reference.json'));

@@ -3,8 +3,9 @@ import type { Detector } from '../../src/runners/detector.js';
 import { POLICIES, type Policy } from '../../src/runners/runner.port.js';
 import { median } from '../../tests/support/velocity-difference.js';
 import { compareVelocities } from './accuracy.js';
+import { approachGoal } from './approach.js';
 import { EngineProgram } from './engine-program.js';
-import { storedVelocities, type GoldenCase } from './golden-folder.js';
+import { neighbourOfGoal, storedVelocities, type GoldenCase } from './golden-folder.js';
 import type { ReferenceProgram } from './reference-program.js';
 import type { Measurement, Row } from './report.js';
 
@@ -76,19 +77,18 @@ async function measureRound(
 ): Promise<void> {
   const logger = createLogger({ level: 'warn', format: 'pretty', fields: {} });
   // A fresh engine each round: what it keeps of one goal for later jobs must not count.
-  const engineProgram = await EngineProgram.start({ logger, weights });
+  const program = await EngineProgram.start({ logger, weights });
   try {
     const warmUp = cases[0];
-    const otherFrame = warmUp.goalFrame === 0 ? 1 : warmUp.goalFrame - 1;
-    await engineProgram.run({ golden: warmUp, detector, policy, goalFrame: otherFrame });
+    await program.run({ golden: warmUp, detector, policy, goalFrame: neighbourOfGoal(warmUp) });
     for (const golden of cases) {
       const theirs = async () => (await reference?.measure(golden, detector, policy)) ?? null;
       const early = isOursFirst ? null : await theirs();
-      const engine = await engineProgram.run({ golden, detector, policy });
+      const engine = await program.run({ golden, detector, policy });
       onMeasured(golden, { engine, reference: isOursFirst ? await theirs() : early });
     }
   } finally {
-    await engineProgram.stop();
+    await program.stop();
   }
 }
 
@@ -110,6 +110,7 @@ async function describe(
     policy,
     measurements,
     ratio: ratioOf(measurements),
+    approach: approachGoal(golden, ours, robust),
     toReference: compare(ours, robust),
     toExact: compare(ours, exact),
     publishedToExact: compare(stored('upstream'), exact),

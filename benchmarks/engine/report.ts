@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
+import type { GoalDistance } from '../../src/runners/trajectory.js';
 import { median } from '../../tests/support/velocity-difference.js';
 import type { Difference } from './accuracy.js';
+import type { Approach } from './approach.js';
 import type { EngineSample } from './engine-program.js';
 import type { ReferenceSample } from './reference-program.js';
 
@@ -23,6 +25,8 @@ export interface Row {
   toExact: Difference | null;
   /** The published front end's own difference to those. */
   publishedToExact: Difference | null;
+  /** Where a camera comes to that follows the velocities; null where the true poses are not known. */
+  approach: Approach | null;
   ratio: { median: number; lowest: number; highest: number } | null;
 }
 
@@ -75,6 +79,13 @@ export function renderReport(report: Report): string {
       ],
       rows.map(accuracyCells),
     ),
+    '## Trajectories',
+    'Distance to the goal pose of a camera that starts where the video does and follows the velocities of all its frames ' +
+      '(gain 1, each for the time to the next frame), ours and those of the reference with exact matching.',
+    table(
+      ['Case', 'Detector', 'Policy', 'Start m', 'Start °', 'Ours m', 'Ours °', 'Reference m', 'Reference °'],
+      rows.map(approachCells),
+    ),
   ];
   return parts.map((part) => `${part}\n`).join('\n');
 }
@@ -113,6 +124,13 @@ function accuracyCells({ caseName, detector, policy, toReference, toExact, publi
     toExact === null ? '' : `${(toExact.medianMagnitude * 100).toFixed(2)} %`,
     number(publishedToExact?.medianAngle, 2),
   ];
+}
+
+function approachCells({ caseName, detector, policy, approach }: Row): string[] {
+  const cells = (distance: GoalDistance | null | undefined) =>
+    distance ? [distance.metres.toFixed(4), distance.degrees.toFixed(2)] : ['', ''];
+  const { start, ours, reference } = approach ?? {};
+  return [caseName, detector, policy, ...cells(start), ...cells(ours), ...cells(reference)];
 }
 
 function table(head: string[], rows: string[][]): string {
