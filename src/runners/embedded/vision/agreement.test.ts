@@ -27,6 +27,21 @@ describe('agreement of the matches of a frame', () => {
     expect(sum(inliers.subarray(0, 120))).toBeLessThanOrEqual(3);
   });
 
+  it('sees a small thing before a wall', () => {
+    const isThing = (x: number, y: number): boolean => Math.hypot(x - 300, y - 250) < 50;
+    const pairs = twoViews({
+      ...MOTION,
+      count: 600,
+      depth: (x, y) => (isThing(x, y) ? 0.6 : 1),
+      noise: 0.4,
+      outliers: 0.1,
+    });
+    const { inliers } = agreeOn(pairs);
+    const onThing = inliers.filter((_, i) => i >= 60 && isThing(pairs.goal[2 * i], pairs.goal[2 * i + 1]));
+    expect(onThing.length).toBeGreaterThan(8);
+    expect(sum(onThing)).toBeGreaterThan(0.8 * onThing.length);
+  });
+
   it.each([
     ['a box before a wall', boxAndWall],
     ['hills', hills],

@@ -1,5 +1,11 @@
 import type { FrameProblem, Intrinsics } from '../../runner.port.js';
-import { countPlaces, logAccidents, logFalseAlarms, type ModelChance } from './consensus-chance.js';
+import {
+  countPlaces,
+  logAccidents,
+  logFalseAlarms,
+  MAXIMUM_LOG_FALSE_ALARMS,
+  type ModelChance,
+} from './consensus-chance.js';
 import type { Keypoints } from './features.js';
 import { fitHomography, squaredTransferErrors, type HomographyFit, type PointPairs } from './homography.js';
 import { NO_PAIRS, type WeightedPairs } from './observation.js';
@@ -9,8 +15,6 @@ import { spread } from './spread.js';
 
 /** Fewest matches that can determine a velocity. */
 export const MINIMUM_POINTS = 4;
-/** Agreement that accident would bring about more often than once in 10^4 frames is no agreement. */
-const MAXIMUM_LOG_FALSE_ALARMS = -4;
 /** Keypoints nearer to each other than this are not independent. */
 const PLACE_SIZE_PX = 8;
 const INLIER_THRESHOLD_PX = 3;
@@ -71,8 +75,7 @@ function reliefOf(
   if (pairs.count < MINIMUM_RELIEF) return null;
   const samples = plane !== null && !hasNearMisses(pairs, plane, frame) ? 0 : RELIEF_SAMPLES;
   const relief = findRelief(pairs, plane, { intrinsics, threshold: INLIER_THRESHOLD_PX, samples });
-
-  if (relief === null || !(relief.logFalseAlarms < MAXIMUM_LOG_FALSE_ALARMS)) return null;
+  if (relief === null) return null;
   const { width, height } = frame;
   const chance = Math.min((2 * INLIER_THRESHOLD_PX * Math.hypot(width, height)) / (width * height), 1);
   if (!isEvidence(pairs, relief.inliers, { sampleSize: 5, models: 10, chance })) return null;

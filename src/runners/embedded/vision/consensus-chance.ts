@@ -1,3 +1,6 @@
+/** Agreement that accident would bring about more often than once in 10^4 frames is no agreement. */
+export const MAXIMUM_LOG_FALSE_ALARMS = -4;
+
 /** What a geometric model is made from, and how readily it would agree with a pair by accident. */
 export interface ModelChance {
   /** Pairs that determine the model; they agree with it by construction. */
@@ -37,6 +40,9 @@ export function logAccidents(hits: number, trials: number, chance: number): numb
   return Math.log10(trials) + logBinomial(trials, hits) + hits * Math.log10(chance);
 }
 
+/** Wider than any picture, so that different cells have different numbers. */
+const CELLS_PER_ROW = 2 ** 20;
+
 /** Decimal logarithm of "n choose k". */
 function logBinomial(n: number, k: number): number {
   let sum = 0;
@@ -52,10 +58,10 @@ function logBinomial(n: number, k: number): number {
  * @param chosen 1 for the points that count
  */
 export function countPlaces(points: Float64Array, chosen: Uint8Array, cellSize: number): number {
-  const cells = new Set<string>();
-  chosen.forEach((isChosen, i) => {
-    if (isChosen === 1)
-      cells.add(`${Math.floor(points[2 * i] / cellSize)} ${Math.floor(points[2 * i + 1] / cellSize)}`);
-  });
+  const cells = new Set<number>();
+  for (let i = 0; i < chosen.length; i++) {
+    if (chosen[i] !== 1) continue;
+    cells.add(Math.floor(points[2 * i]! / cellSize) + CELLS_PER_ROW * Math.floor(points[2 * i + 1]! / cellSize));
+  }
   return cells.size;
 }

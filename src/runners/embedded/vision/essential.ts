@@ -40,14 +40,19 @@ const solver = new FivePointSolver();
 
 /**
  * Pose of the camera that most pairs agree with, whatever the shape of the scene: MSAC over samples of five pairs
- * (Nistér 2004) with local optimisation, then iteratively reweighted least squares. Seeded: same input, same result.
+ * (Nistér 2004) with local optimisation. Seeded: same input, same result.
  *
  * @param threshold pixels of epipolar error up to which a pair is an inlier
  * @returns null when no five pairs determine a pose
  */
-export function fitEssential(rays: RayPairs, threshold: number, options: PoseSearchOptions): EssentialFit | null {
+export function findEssential(rays: RayPairs, threshold: number, options: PoseSearchOptions): EssentialFit | null {
   const pose = consensusPose(rays, threshold, options);
-  return pose === null ? null : assess(rays, refinePose(rays, pose, threshold, REFINEMENTS), threshold);
+  return pose === null ? null : assess(rays, pose, threshold);
+}
+
+/** Iteratively reweighted least squares from a pose that is near. */
+export function refineEssential(rays: RayPairs, { pose }: EssentialFit, threshold: number): EssentialFit {
+  return assess(rays, refinePose(rays, pose, threshold, REFINEMENTS), threshold);
 }
 
 function consensusPose(rays: RayPairs, threshold: number, { plane, samples }: PoseSearchOptions): RelativePose | null {
@@ -83,17 +88,23 @@ class PoseSearch {
     this.inliers = new Uint8Array(rays.count);
   }
 
+  /** Takes the best of the solutions of one sample, where it is better than any before. */
   consider(essentials: readonly Float64Array[]): void {
+    let best: Float64Array | null = null;
+    let bestCost = this.cost;
     for (const essential of essentials) {
-      const cost = epipolarCostBelow(essential, this.rays, this.limit, this.cost);
-      if (cost >= this.cost) continue;
-      this.markInliers(essential);
-      const pose = poseOfEssential(essential, this.rays, this.inliers);
-      if (pose === null) continue;
-      this.pose = pose;
-      this.cost = cost;
-      this.optimise(pose);
+      const cost = epipolarCostBelow(essential, this.rays, this.limit, bestCost);
+      if (cost >= bestCost) continue;
+      best = essential;
+      bestCost = cost;
     }
+    if (best === null) return;
+    this.markInliers(best);
+    const pose = poseOfEssential(best, this.rays, this.inliers);
+    if (pose === null) return;
+    this.pose = pose;
+    this.cost = bestCost;
+    this.optimise(pose);
   }
 
   private optimise(start: RelativePose): void {

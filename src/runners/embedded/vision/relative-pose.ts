@@ -4,7 +4,7 @@ import { robustSigma, tukeyWeight } from './robust-scale.js';
 
 const UNKNOWNS = 5;
 /** A step smaller than this, in radians, changes nothing that can be seen. */
-const SETTLED = 1e-9;
+const SETTLED = 1e-7;
 
 /** How the current camera stands to the goal camera, up to the length of the way: X_current = rotation · X_goal + λ translation. */
 export interface RelativePose {

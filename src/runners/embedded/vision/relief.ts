@@ -1,7 +1,7 @@
 import type { Intrinsics } from '../../runner.port.js';
 import { toRays } from './camera-rays.js';
-import { countPlaces, logAccidents } from './consensus-chance.js';
-import { fitEssential, type EssentialFit } from './essential.js';
+import { countPlaces, logAccidents, MAXIMUM_LOG_FALSE_ALARMS } from './consensus-chance.js';
+import { findEssential, refineEssential, type EssentialFit } from './essential.js';
 import { squaredTransferErrors, type HomographyFit, type PointPairs } from './homography.js';
 import { NeighbourGrid } from './neighbour-grid.js';
 import { inverseDepths, type InverseDepths, type RelativePose } from './relative-pose.js';
@@ -19,6 +19,8 @@ const LARGEST_NEARNESS = 10;
 const MISFIT_SIGMAS = 3;
 /** Epipolar errors of true pairs keep within this many standard deviations. */
 const EPIPOLAR_SIGMAS = 2.5;
+/** How much nearer to the epipolar lines pairs may come, as a factor, when a pose is refined. */
+const UNREFINED_LATITUDE = 2;
 
 /** A static scene of any shape. */
 export interface Relief {
@@ -28,11 +30,6 @@ export interface Relief {
   pose: RelativePose;
   /** 1 / depth of each pair's point in the goal camera, in units of the way between the cameras. */
   inverseDepth: Float64Array;
-  /**
-   * Decimal logarithm of the number of planar scenes whose misfits would point along the epipolar lines as often by accident:
-   * far below 0, the scene is no plane. -Infinity where no plane was found at all.
-   */
-  logFalseAlarms: number;
 }
 
 export interface ReliefSearch {
@@ -49,25 +46,30 @@ export interface ReliefSearch {
  * wrong pair in a hundred, anywhere along the line; a neighbourhood lets in hardly any.
  *
  * @param plane what the best homography explains; null where there is none
- * @returns null when the pairs do not determine how the camera moved
+ * @returns null when the pairs do not determine how the camera moved, and when the plane explains them as well: were it
+ *   true, its misfits would point along the epipolar lines as often by accident
  */
 export function findRelief(
   pairs: PointPairs,
   plane: HomographyFit | null,
   { intrinsics, threshold, samples }: ReliefSearch,
 ): Relief | null {
+  const misfits = plane === null ? null : new Misfits(pairs, plane);
+  if (misfits?.areFew() === true) return null;
   const rays = toRays(pairs, intrinsics);
   const suggestion = plane === null ? null : homographyOfRays(plane.matrix, intrinsics);
-  const fit = fitEssential(rays, threshold, { plane: suggestion, samples });
-  if (fit === null) return null;
+  const found = findEssential(rays, threshold, { plane: suggestion, samples });
+  if (found === null || misfits?.areAligned(found, found.inliers, UNREFINED_LATITUDE) === false) return null;
+  const fit = refineEssential(rays, found, threshold);
+  if (misfits?.areAligned(fit, fit.inliers) === false) return null;
   const depths = inverseDepths(fit.pose, rays);
   const inliers = confirmedPairs(pairs, fit, depths, threshold);
+  if (misfits?.areAligned(fit, inliers) === false) return null;
   return {
     inliers,
     inlierCount: inliers.reduce((sum, inlier) => sum + inlier, 0),
     pose: fit.pose,
     inverseDepth: depths.inverse,
-    logFalseAlarms: plane === null ? -Infinity : logChanceOfMisfits(pairs, plane, fit, inliers),
   };
 }
 
@@ -123,29 +125,67 @@ function confirmedPairs(
 }
 
 /**
- * Were the scene a plane, its misfits would point in any direction; those of a relief lie along the epipolar lines.
+ * The pairs that a plane does not explain. Were the scene a plane, they would point in any direction; those of a relief lie
+ * along the epipolar lines.
  */
-function logChanceOfMisfits(pairs: PointPairs, plane: HomographyFit, fit: EssentialFit, inliers: Uint8Array): number {
-  const errors = new Float64Array(pairs.count);
-  squaredTransferErrors(plane.matrix, pairs, errors);
-  const along = new Uint8Array(pairs.count);
-  const tolerance = EPIPOLAR_SIGMAS * fit.sigma;
-  let misfits = 0;
-  let aligned = 0;
-  let chance = 0;
-  for (let pair = 0; pair < pairs.count; pair++) {
-    const error = Math.sqrt(errors[pair]!);
-    if (!(error > MISFIT_SIGMAS * plane.sigma)) continue;
-    misfits++;
-    chance += (2 / Math.PI) * Math.asin(Math.min(1, tolerance / error));
-    if (inliers[pair] === 0 || fit.errors[pair]! > tolerance) continue;
-    along[pair] = 1;
-    aligned++;
+class Misfits {
+  /** Indices of the pairs, and by how many pixels each misses the plane. */
+  private readonly indices: Int32Array;
+  private readonly errors: Float64Array;
+
+  constructor(
+    private readonly pairs: PointPairs,
+    private readonly plane: HomographyFit,
+  ) {
+    const errors = new Float64Array(pairs.count);
+    squaredTransferErrors(plane.matrix, pairs, errors);
+    const indices = new Int32Array(pairs.count);
+    let count = 0;
+    for (let pair = 0; pair < pairs.count; pair++) {
+      const error = Math.sqrt(errors[pair]!);
+      if (!(error > MISFIT_SIGMAS * plane.sigma)) continue;
+      indices[count] = pair;
+      errors[count++] = error;
+    }
+    this.indices = indices.subarray(0, count);
+    this.errors = errors.subarray(0, count);
   }
-  if (aligned === 0) return Infinity;
-  const places = Math.min(
-    countPlaces(pairs.goal, along, PLACE_SIZE_PX),
-    countPlaces(pairs.current, along, PLACE_SIZE_PX),
-  );
-  return logAccidents(places, misfits - (aligned - places), chance / misfits);
+
+  /** Whether they would be no evidence even if all of them lay along the epipolar lines. */
+  areFew(): boolean {
+    const { length } = this.indices;
+    const chance = this.chance(EPIPOLAR_SIGMAS * this.plane.sigma);
+    return length === 0 || !(logAccidents(length, length, chance) < MAXIMUM_LOG_FALSE_ALARMS);
+  }
+
+  /**
+   * Whether more of them than by accident lie along the epipolar lines.
+   * @param chosen 1 for the pairs that may be evidence
+   * @param latitude factor by which they may lie farther from the lines than they will when the fit is refined
+   */
+  areAligned(fit: EssentialFit, chosen: Uint8Array, latitude = 1): boolean {
+    const { indices, pairs } = this;
+    const along = new Uint8Array(pairs.count);
+    const tolerance = EPIPOLAR_SIGMAS * fit.sigma;
+    let aligned = 0;
+    for (const pair of indices) {
+      if (chosen[pair] === 0 || fit.errors[pair]! > latitude * tolerance) continue;
+      along[pair] = 1;
+      aligned++;
+    }
+    if (aligned === 0) return false;
+    const places = Math.min(
+      countPlaces(pairs.goal, along, PLACE_SIZE_PX),
+      countPlaces(pairs.current, along, PLACE_SIZE_PX),
+    );
+    const trials = indices.length - (aligned - places);
+    return logAccidents(places, trials, this.chance(tolerance)) < MAXIMUM_LOG_FALSE_ALARMS;
+  }
+
+  /** Probability that a misfit in any direction comes as near to its epipolar line. */
+  private chance(tolerance: number): number {
+    let sum = 0;
+    for (const error of this.errors) sum += (2 / Math.PI) * Math.asin(Math.min(1, tolerance / error));
+    return sum / this.errors.length;
+  }
 }

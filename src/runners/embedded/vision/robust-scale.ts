@@ -14,8 +14,30 @@ const MEDIAN_LENGTH = { 1: 0.6745, 2: 1.1774 } as const;
  */
 export function robustSigma(errors: Float64Array, count: number, coordinates: 1 | 2): number {
   if (count === 0) return SMALLEST_SIGMA;
-  const sorted = errors.subarray(0, count).sort();
-  return Math.max(sorted[count >> 1]! / MEDIAN_LENGTH[coordinates], SMALLEST_SIGMA);
+  return Math.max(smallest(errors, count, count >> 1) / MEDIAN_LENGTH[coordinates], SMALLEST_SIGMA);
+}
+
+/** The value that would stand at an index were the first `count` sorted (Hoare, "Algorithm 65: find", 1961). */
+function smallest(values: Float64Array, count: number, index: number): number {
+  let left = 0;
+  let right = count - 1;
+  while (left < right) {
+    const pivot = values[(left + right) >> 1]!;
+    let low = left;
+    let high = right;
+    while (low <= high) {
+      while (values[low]! < pivot) low++;
+      while (values[high]! > pivot) high--;
+      if (low > high) break;
+      const value = values[low]!;
+      values[low++] = values[high]!;
+      values[high--] = value;
+    }
+    if (index <= high) right = high;
+    else if (index >= low) left = low;
+    else break;
+  }
+  return values[index]!;
 }
 
 /** Tukey's biweight of an error whose square is given: 1 for none, 0 from 4.685 standard deviations on. */
