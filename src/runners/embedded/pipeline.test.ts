@@ -113,6 +113,21 @@ describe('quarter turns of the goal', () => {
     }
   });
 
+  it('lead back from a turn to either side, and say that upside down determines no velocity', async () => {
+    const goal = texturedFrame(320, 240);
+    const pipeline = await pipelineWithGoal('AKAZE:02+ORB:13', goal);
+    // A current frame turned clockwise comes from a camera that was rolled anticlockwise: 2 tan(45 degrees) back.
+    for (const [turn, roll] of [
+      [1, 2],
+      [3, -2],
+    ] as const) {
+      const { velocity, problem } = pipeline.step(turnImage(goal, turn));
+      expect(problem).toBeNull();
+      expect(velocity[5]).toBeCloseTo(roll, 1);
+    }
+    expect(pipeline.step(turnImage(goal, 2))).toMatchObject({ problem: 'degenerate-geometry', velocity: ZERO });
+  });
+
   it('lists a keypoint once, however many turns show it', async () => {
     const goal = texturedFrame(320, 240);
     const plain = await pipelineWithGoal('AKAZE', goal);

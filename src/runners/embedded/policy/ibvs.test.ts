@@ -66,7 +66,40 @@ describe('ibvsVelocity', () => {
     expect(ibvsVelocity(places(100, 100), CAMERA, DEPTH, null)).toBeNull();
     expect(ibvsVelocity(places(100, 100, 300, 200), CAMERA, DEPTH, null)).toBeNull();
   });
+
+  it('has no answer upside down, wherever the centre of the turn lies', () => {
+    for (const [x0, y0] of [
+      [CAMERA.cx, CAMERA.cy],
+      [100, 400],
+    ] as const) {
+      for (const noise of [0, 0.05]) {
+        const turned = rolled(Math.PI, x0, y0, noise);
+        expect(ibvsVelocity(turned, CAMERA, DEPTH, null)).toBeNull();
+      }
+    }
+  });
+
+  it('still answers almost upside down', () => {
+    const angle = (178 * Math.PI) / 180;
+    expect(ibvsVelocity(rolled(angle, 320, 240, 0), { ...CAMERA, fx: 400 }, DEPTH, null)![5]).toBeCloseTo(
+      -2 * Math.tan(angle / 2),
+      6,
+    );
+  });
 });
+
+/** Points turned by -angle about a place, each moved by a little noise; for a camera of square pixels. */
+function rolled(angle: number, x0: number, y0: number, noise: number): PointPairs {
+  let sign = 1;
+  return move((x, y) => {
+    sign = -sign;
+    const [dx, dy] = [x - x0, y - y0];
+    return [
+      x0 + Math.cos(angle) * dx + Math.sin(angle) * dy + sign * noise,
+      y0 - Math.sin(angle) * dx + Math.cos(angle) * dy + (x > 300 ? noise : -noise),
+    ];
+  });
+}
 
 function move(motion: (x: number, y: number) => [number, number]): PointPairs {
   const goal = [40, 160, 280, 400, 520, 600].flatMap((x) => [30, 170, 290, 430].flatMap((y) => [x, y + x / 10]));
