@@ -27,6 +27,8 @@ export interface GrayImage {
 
 /** Finds and describes keypoints. Deterministic: the same frame gives the same features in the same order. */
 export interface FeatureDetector {
+  /** Pixels of the largest image it has memory for, where that is less than a 4K frame. */
+  readonly maximumPixels?: number;
   /**
    * @param gray full-range grey, row-major, width * height bytes
    * @throws RunnerInputError when the frame needs more memory than there is

@@ -103,7 +103,7 @@ function goalPart({ name, turns, detector }: ObserverPart, frame: GrayImage, key
 }
 
 function detect(detector: FeatureDetector, { gray, width, height }: GrayImage): Features {
-  const image = workingImage(gray, width, height);
+  const image = workingImage(gray, width, height, detector.maximumPixels);
   const features = detector.detect(image.gray, image.width, image.height);
   return { ...features, points: image.toFrame(features.points) };
 }

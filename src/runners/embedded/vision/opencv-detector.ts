@@ -37,6 +37,12 @@ interface OpenCv {
 
 type DetectorClass = 'KAZE' | 'BRISK';
 
+/**
+ * The module may have one gigabyte, and KAZE keeps all levels of its scale space at full size: it fails from 1920 x 1080
+ * on, and what it had taken by then is lost.
+ */
+const LARGEST_KAZE_IMAGE = 1280 * 960;
+
 /** KAZE and BRISK of opencv.js with the default parameters of their `create()`. */
 export class OpenCvDetector implements FeatureDetector {
   static async create(name: DetectorClass): Promise<OpenCvDetector> {
@@ -44,12 +50,13 @@ export class OpenCvDetector implements FeatureDetector {
     const { loadOpenCV } = await import('@opencvjs/node');
     // The published types describe another selection of classes than the module has.
     const opencv = (await loadOpenCV()) as unknown as OpenCv;
-    return new OpenCvDetector(opencv, new opencv[name]());
+    return new OpenCvDetector(opencv, new opencv[name](), name === 'KAZE' ? LARGEST_KAZE_IMAGE : undefined);
   }
 
   private constructor(
     private readonly opencv: OpenCv,
     private readonly detector: Feature2D,
+    readonly maximumPixels?: number,
   ) {}
 
   detect(gray: Uint8Array, width: number, height: number): Features {

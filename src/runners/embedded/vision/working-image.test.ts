@@ -19,4 +19,9 @@ describe('workingImage', () => {
     expect(image.gray[0]).toBe(60);
     expect(image.toFrame(Float32Array.of(0, 10))).toEqual(Float32Array.of(0.5, 20.5));
   });
+
+  it('shrinks as far as a detector asks for', () => {
+    const image = workingImage(new Uint8Array(1920 * 1080), 1920, 1080, 1280 * 960);
+    expect([image.width, image.height]).toEqual([960, 540]);
+  });
 });

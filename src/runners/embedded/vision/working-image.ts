@@ -1,4 +1,4 @@
-/** Largest image keypoints are searched on: 4096 x 2304, for which the detectors need about a gigabyte. */
+/** Largest image keypoints are searched on: 4096 x 2304, for which most detectors need about a gigabyte. */
 const MAXIMUM_PIXELS = 4096 * 2304;
 
 /** The image keypoints are searched on, and the way back to the frame. */
@@ -10,10 +10,17 @@ export interface WorkingImage {
   toFrame(points: Float32Array): Float32Array;
 }
 
-/** The frame itself; a frame beyond 4K is shrunk by a whole factor first, so that memory and time stay bounded. */
-export function workingImage(gray: Uint8Array, width: number, height: number): WorkingImage {
-  if (width * height <= MAXIMUM_PIXELS) return { gray, width, height, toFrame: (points) => points };
-  const factor = Math.ceil(Math.sqrt((width * height) / MAXIMUM_PIXELS));
+/**
+ * The frame itself; a frame beyond `maximumPixels` is shrunk by a whole factor first, so that memory and time stay bounded.
+ */
+export function workingImage(
+  gray: Uint8Array,
+  width: number,
+  height: number,
+  maximumPixels = MAXIMUM_PIXELS,
+): WorkingImage {
+  if (width * height <= maximumPixels) return { gray, width, height, toFrame: (points) => points };
+  const factor = Math.ceil(Math.sqrt((width * height) / maximumPixels));
   const smallWidth = Math.floor(width / factor);
   const smallHeight = Math.floor(height / factor);
   return {
