@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { syntheticTensors } from '../../../tests/support/cns-weights.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../../../tests/support/golden-case.js';
 import { buildRunInput } from '../../../tests/support/runner-jobs.js';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
@@ -9,6 +10,7 @@ import { readZip } from '../../../tests/support/zip-content.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
 import { RunnerCancelledError, RunnerCheckpointError } from '../runner.errors.js';
 import type { RunCheckpoint, RunInput, RunParameters, RunResult, RunResume } from '../runner.port.js';
+import { CnsWeights } from './cns/weights.js';
 import { GoalCache } from './observers/goal-cache.js';
 import { ThreadedObservers } from './observers/threaded-observers.js';
 import { createServoPipeline } from './pipeline.js';
@@ -24,6 +26,7 @@ const deps = {
   createPipeline: createServoPipeline,
   observers,
   goals: new GoalCache(2 ** 24),
+  loadWeights: () => Promise.resolve({ weights: CnsWeights.of(syntheticTensors()), digest: 'sha256:synthetic' }),
 };
 const usageOf = (seconds: number) => ({
   wallSeconds: seconds,
@@ -43,7 +46,10 @@ function resumeOf(checkpoints: readonly RunCheckpoint[]): RunResume {
   };
 }
 
-describe('a servo job that is stopped', () => {
+afterAll(() => observers.close());
+
+// The one has no memory, the other remembers the frames before.
+describe.each(['ibvs', 'cns'] as const)('a servo job with the policy %s that is stopped', (policy) => {
   let folder: string;
   let golden: GoldenCaseFiles;
   let whole: { result: RunResult; content: Map<string, Buffer> };
@@ -59,12 +65,9 @@ describe('a servo job that is stopped', () => {
     folder = await mkdtemp(join(tmpdir(), 'resume-'));
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
-  afterAll(async () => {
-    observers.close();
-    await rm(folder, { recursive: true, force: true });
-  });
 
-  const inputFor = (resume?: RunResume): RunInput => buildRunInput(golden, folder, { parameters: PARAMETERS, resume });
+  const inputFor = (resume?: RunResume): RunInput =>
+    buildRunInput(golden, folder, { parameters: { ...PARAMETERS, policy }, resume });
   const run = (input: RunInput, context: Partial<ServoJobContext> = {}) =>
     runServoJob(input, deps, {
       signal: new AbortController().signal,
@@ -105,6 +108,12 @@ describe('a servo job that is stopped', () => {
       expect(content.get(name)?.equals(whole.content.get(name) ?? Buffer.alloc(0)), name).toBe(true);
     }
   }
+
+  it('is one that decides by what it remembers, or has nothing to remember', async () => {
+    const [checkpoint] = await stopBehind(1);
+    expect(whole.result.model?.name ?? null).toBe(policy === 'cns' ? 'CNS' : null);
+    expect(checkpoint.state.byteLength > 0).toBe(policy === 'cns');
+  });
 
   it('goes on behind its checkpoints to the same result bit by bit, and does nothing twice', async () => {
     const first = await stopBehind(4);
