@@ -181,9 +181,10 @@ export interface Runner {
   describe(): RunnerDescription;
   health(signal?: AbortSignal): Promise<RunnerHealth>;
   /**
-   * What the numbers of a run depend on besides its input (version, decoder, weights). A run may go on from a checkpoint
-   * that was made under the same key; then its result is, but for the usage, that of a run from the start. A runner
-   * without this method neither makes checkpoints nor goes on from them.
+   * What the numbers of a run depend on besides its input: version, decoder. A run may go on from a checkpoint that was
+   * made under the same key; then its result is, but for the usage, that of a run from the start. What the key leaves out
+   * (weights: a runner without them must not throw the work of others away) the runner tells from the state, and rejects
+   * with RunnerCheckpointError. A runner without this method neither makes checkpoints nor goes on from them.
    */
   checkpointKey?(parameters: RunParameters): string;
   /**

@@ -163,7 +163,9 @@ describe('a job whose attempt did not end well', () => {
       { outcome: 'COMPLETED' },
     ]);
     expect(await resumedRowsOf(app, job)).toEqual([0, 6, 0]);
-    expect((await resultOf(app, job)).velocity).toEqual(ALL_VELOCITIES);
+    const { velocity, warnings } = await resultOf(app, job);
+    expect(velocity).toEqual(ALL_VELOCITIES);
+    expect(warnings).toEqual([expect.stringContaining('begun anew')]);
     expect(await keptRows(app, job)).toBe(0);
     expect(await bookingsOf(app, job.id)).toEqual(['inference-hold -2', 'inference-capture 0']);
   });

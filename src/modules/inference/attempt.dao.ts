@@ -25,6 +25,11 @@ export class AttemptDao extends BaseDao<AttemptModel> {
     await this.model.update({ resumedRows: rows }, { where: { claimToken }, ...this.inScope });
   }
 
+  /** Whether an attempt of the job ended with this error. */
+  async anyEndedWith(jobId: string, errorCode: string): Promise<boolean> {
+    return (await this.model.count({ where: { jobId, errorCode }, ...this.inScope })) > 0;
+  }
+
   /** Attempts that ended by a failure or a silence of the platform; given-back ones do not count. */
   async countSpent(jobId: string): Promise<number> {
     const [row] = await this.rows<{ count: string }>(

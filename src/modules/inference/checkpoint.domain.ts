@@ -23,8 +23,8 @@ export interface Progression extends Omit<RunResume, 'picturesPaths'> {
 export interface Start {
   /** Rows that are taken over from the attempts before; 0: it begins at the first. */
   resumedRows: number;
-  /** There was something to take over, made by a runner that computes differently. */
-  isAnew: boolean;
+  /** There was something to take over, now or before an earlier attempt, that could not be gone on from. */
+  wasBegunAnew: boolean;
   /** Files of pictures that nothing refers to any more. */
   orphanedKeys: string[];
 }

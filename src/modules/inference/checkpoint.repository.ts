@@ -1,4 +1,5 @@
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { RunnerCheckpointError } from '../../runners/runner.errors.js';
 import { AttemptDao } from './attempt.dao.js';
 import { CheckpointPieceDao } from './checkpoint-piece.dao.js';
 import { CheckpointDao } from './checkpoint.dao.js';
@@ -7,6 +8,8 @@ import { JobDao } from './inference.dao.js';
 import type { Claim } from './inference.domain.js';
 import { ROWS_PER_PIECE } from './job-view.domain.js';
 import { PartialRowsDao } from './partial-rows.dao.js';
+
+const UNUSABLE_CHECKPOINT: RunnerCheckpointError['code'] = 'runner-checkpoint';
 
 /** How far jobs have come for good. One job has one checkpoint at most, which grows. */
 export class CheckpointRepository {
@@ -62,12 +65,14 @@ export class CheckpointRepository {
    */
   async takeUp({ job, token }: Claim, runnerKey: string | null): Promise<Start> {
     const checkpoint = await this.checkpoints.findByJob(job.id);
-    if (checkpoint === null) return { resumedRows: 0, isAnew: false, orphanedKeys: [] };
-    if (checkpoint.runnerKey !== runnerKey) {
-      return { resumedRows: 0, isAnew: true, orphanedKeys: await this.remove(job.id) };
+    if (checkpoint !== null && checkpoint.runnerKey !== runnerKey) {
+      return { resumedRows: 0, wasBegunAnew: true, orphanedKeys: await this.remove(job.id) };
     }
+    // What only the runner could tell: damage, other weights.
+    const wasBegunAnew = await this.attempts.anyEndedWith(job.id, UNUSABLE_CHECKPOINT);
+    if (checkpoint === null) return { resumedRows: 0, wasBegunAnew, orphanedKeys: [] };
     await this.attempts.setResumedRows(token, checkpoint.rowCount);
-    return { resumedRows: checkpoint.rowCount, isAnew: false, orphanedKeys: [] };
+    return { resumedRows: checkpoint.rowCount, wasBegunAnew, orphanedKeys: [] };
   }
 
   async ofJob(jobId: string): Promise<Progression | null> {

@@ -59,7 +59,8 @@ const KEEP_RESULT_MS = 3_600_000;
 
 /** Told in the log, and to the owner with the result. */
 const BEGUN_ANEW =
-  'What an earlier attempt had done was made by another version of the engine: the job was begun anew.';
+  'What an earlier attempt had done could not be used (another version of the engine, other weights, or damage): ' +
+  'the job was begun anew.';
 
 interface BegunAttempt {
   claim: Claim;
@@ -95,7 +96,7 @@ export class InferenceExecutionService {
     const { job } = claim;
     const logger = this.deps.logger.child({ jobId: job.id, attempt: job.attempt });
     logger.info('Job started', { resumedRows: start.resumedRows });
-    if (start.isAnew) logger.warn(BEGUN_ANEW);
+    if (start.wasBegunAnew) logger.warn(BEGUN_ANEW);
     await this.removeFiles(start.orphanedKeys, logger);
     const scratch = await this.deps.store.scratch('.zip');
     const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
@@ -116,7 +117,7 @@ export class InferenceExecutionService {
     cancelBell.onRing(() => keeper.check());
     try {
       const run = await this.run({ claim, start }, scratch, { keeper, partialRows, checkpoints });
-      const result = start.isAnew ? { ...run, warnings: [...run.warnings, BEGUN_ANEW] } : run;
+      const result = start.wasBegunAnew ? { ...run, warnings: [...run.warnings, BEGUN_ANEW] } : run;
       await checkpoints?.close();
       // The claim is kept until the result is written: the database may be away just now.
       await this.complete(claim, result, scratch, { logger, shutdown });

@@ -71,8 +71,8 @@ export class JobViewQueries {
 }
 
 /**
- * Checkpoints and what came after them may overlap: the rows are the same. Pieces may begin before the first row that is asked for; $5 is the length of the longest. The mapper wants the dollars
- * of a JSON path doubled.
+ * Checkpoints and what came after them may overlap: the rows are the same. Pieces may begin before the first row that is
+ * asked for; $5 is the length of the longest. The mapper wants the dollars of a JSON path doubled.
  */
 const VELOCITY = `
 SELECT job.*,

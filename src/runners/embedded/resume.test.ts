@@ -28,6 +28,7 @@ const deps = {
   goals: new GoalCache(2 ** 24),
   loadWeights: () => Promise.resolve({ weights: CnsWeights.of(syntheticTensors()), digest: 'sha256:synthetic' }),
 };
+const ignore = () => undefined;
 const usageOf = (seconds: number) => ({
   wallSeconds: seconds,
   cpuSeconds: seconds,
@@ -71,9 +72,9 @@ describe.each(['ibvs', 'cns'] as const)('a servo job with the policy %s that is 
   const run = (input: RunInput, context: Partial<ServoJobContext> = {}) =>
     runServoJob(input, deps, {
       signal: new AbortController().signal,
-      onProgress: () => undefined,
-      onRow: () => undefined,
-      onAlive: () => undefined,
+      onProgress: ignore,
+      onRow: ignore,
+      onAlive: ignore,
       ...context,
     });
 
@@ -166,6 +167,14 @@ describe.each(['ibvs', 'cns'] as const)('a servo job with the policy %s that is 
       await expect(run(inputFor({ ...resume, ...part }))).rejects.toBeInstanceOf(RunnerCheckpointError);
     }
     expect((await readdir(folder)).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it.runIf(policy === 'cns')('does not go on with other weights than those that it began with', async () => {
+    const resume = resumeOf(await stopBehind(2));
+    const loadWeights = async () => ({ ...(await deps.loadWeights()), digest: 'sha256:other' });
+    const context = { signal: new AbortController().signal, onProgress: ignore, onRow: ignore, onAlive: ignore };
+    const goingOn = runServoJob(inputFor(resume), { ...deps, loadWeights }, context);
+    await expect(goingOn).rejects.toBeInstanceOf(RunnerCheckpointError);
   });
 
   it('completes without checkpoints when they cannot be made', async () => {
