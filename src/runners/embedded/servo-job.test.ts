@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -9,9 +10,12 @@ import { loadGoldenCase, type GoldenCaseFiles } from '../../../tests/support/gol
 import { fixture } from '../../../tests/support/build.js';
 import { buildRunInput } from '../../../tests/support/runner-jobs.js';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
+import { readZip } from '../../../tests/support/zip-content.js';
+import { threadEntry } from '../../platform/child-entry.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
 import {
   RunnerCancelledError,
+  RunnerCrashedError,
   RunnerInputError,
   RunnerStorageError,
   RunnerUnavailableError,
@@ -19,11 +23,13 @@ import {
 import type { RunInput } from '../runner.port.js';
 import { runServoJob } from './servo-job.js';
 import { GoalCache } from './observers/goal-cache.js';
+import { ObserverWorker } from './observers/observer-worker.js';
 import { ThreadedObservers } from './observers/threaded-observers.js';
 import { createServoPipeline } from './pipeline.js';
 
 const servoFixture = (name: string) => fileURLToPath(new URL(`../../../tests/fixtures/servo/${name}`, import.meta.url));
 
+const ignore = () => undefined;
 const observers = new ThreadedObservers(2);
 const deps = {
   decoder: createVideoDecoder({ logger: silentLogger }),
@@ -49,9 +55,9 @@ describe('runServoJob', () => {
   const run = (input: RunInput, signal = new AbortController().signal) =>
     runServoJob(input, deps, {
       signal,
-      onProgress: () => undefined,
-      onRow: () => undefined,
-      onAlive: () => undefined,
+      onProgress: ignore,
+      onRow: ignore,
+      onAlive: ignore,
     });
 
   const problemsOf = async (input: RunInput) => {
@@ -212,5 +218,43 @@ describe('runServoJob', () => {
       const input = buildRunInput(golden, folder);
       await expectRejection(input, RunnerCancelledError, AbortSignal.abort());
     });
+
+    it('a job under which a thread died, and does the next one as if nothing had been', async () => {
+      const threads: Worker[] = [];
+      const program = threadEntry('observers/observer-thread', import.meta.url);
+      const mortal = new ThreadedObservers(2, () => {
+        threads.push(new Worker(program));
+        return new ObserverWorker(threads.at(-1));
+      });
+      const input = buildRunInput(golden, folder, { parameters: { frameStep: 1 } });
+      const context = { signal: new AbortController().signal, onRow: ignore, onAlive: ignore };
+      try {
+        const killing = runServoJob(
+          input,
+          { ...deps, observers: mortal },
+          {
+            ...context,
+            onProgress: ({ processed }) => {
+              if (processed === 2) for (const thread of threads) void thread.terminate();
+            },
+          },
+        );
+        const before = await readdir(folder);
+        await expect(killing).rejects.toBeInstanceOf(RunnerCrashedError);
+        expect(await readdir(folder)).toEqual(before);
+        const next = await runServoJob(input, { ...deps, observers: mortal }, { ...context, onProgress: ignore });
+        expect(next.frames.map(({ frame }) => frame)).toEqual(Array.from({ length: 11 }, (_, frame) => frame));
+        expect(threads).toHaveLength(4);
+      } finally {
+        mortal.close();
+      }
+    });
+  });
+
+  it('says in its plot which detector and which policy it shows', async () => {
+    const input = buildRunInput(golden, folder);
+    await run(input);
+    const plot = (await readZip(input.archivePath)).get('velocity.svg')?.toString();
+    expect(plot).toContain(`Velocity towards goal frame ${golden.goalFrame} (ORB, IBVS)`);
   });
 });

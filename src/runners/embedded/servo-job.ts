@@ -245,7 +245,7 @@ async function writeReports(
     frames: result.frames.map(({ frame }) => frame),
     velocity: result.velocity.map((row, k) => (result.frames[k].problem === null ? row : null)),
     featureErrorPx: result.frames.map(({ featureErrorPx }) => featureErrorPx),
-    title: `Velocity towards goal frame ${parameters.goalFrameId} (${parameters.detector})`,
+    title: `Velocity towards goal frame ${parameters.goalFrameId} (${parameters.detector}, ${parameters.policy.toUpperCase()})`,
   });
   await archive.addText('velocity.csv', velocityCsv(result));
   await archive.addText('velocity.svg', [plot]);
