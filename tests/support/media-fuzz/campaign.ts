@@ -170,9 +170,7 @@ async function footprint({ runner }: CampaignOptions, scratch: string): Promise<
   const tree = await processTree(process.pid);
   const mebibytes = (pids: number[]) =>
     Math.max(0, ...tree.filter(({ pid }) => pids.includes(pid)).map(({ rssBytes }) => Math.round(rssBytes / 2 ** 20)));
-  const openFiles = await Promise.all(
-    [process.pid, ...engines].map(async (pid) => (await readdir(`/proc/${pid}/fd`)).length),
-  );
+  const openFiles = await Promise.all([process.pid, ...engines].map(openFilesOf));
   return {
     processes: tree.length,
     openFiles: openFiles.reduce((sum, files) => sum + files, 0),
@@ -180,6 +178,16 @@ async function footprint({ runner }: CampaignOptions, scratch: string): Promise<
     engineRssMiB: mebibytes(engines),
     scratchFiles: (await readdir(scratch)).length,
   };
+}
+
+/** None for a process that has ended, as an engine does after its share of jobs. */
+async function openFilesOf(pid: number): Promise<number> {
+  try {
+    return (await readdir(`/proc/${pid}/fd`)).length;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 /** Processes that were killed take a moment to be gone. */
