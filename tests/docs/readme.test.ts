@@ -6,6 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTES } from '../../src/contract/routes.js';
+import { DEFAULT_VIDEO_LIMITS } from '../../src/platform/media/decoder-settings.js';
+import { MediaError } from '../../src/platform/media/video-decoder.port.js';
+import { chooseVideoStream } from '../../src/platform/media/video-stream.js';
+import { DETECTOR_NAMES } from '../../src/runners/detector.js';
 import { ServerProcess } from '../support/server-process.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -38,6 +42,13 @@ describe('README.md', () => {
 });
 
 describe('docs', () => {
+  it('name every codec and detector that is accepted', async () => {
+    const page = await readFile(path.join(root, 'docs/reference/videos-and-detectors.md'), 'utf8');
+    const [, codecs] = /accepted are (.*)\.$/.exec(refusalOfCodec()) ?? [];
+    expect(codecs?.split(', ').length).toBeGreaterThan(20);
+    for (const name of [...codecs.split(', '), ...DETECTOR_NAMES]) expect(page).toMatch(new RegExp(`\\b${name}\\b`));
+  });
+
   const read = (file: string): Promise<string> => readFile(path.join(root, 'docs', file), 'utf8');
 
   it('how-to names routes that are there', async () => {
@@ -103,4 +114,21 @@ async function readTour(): Promise<string> {
   const found = /<!-- curl-tour:start -->\s*```bash\n(.*?)```\s*<!-- curl-tour:end -->/s.exec(text);
   if (found === null) throw new Error('README.md has no curl tour between its marks.');
   return found[1];
+}
+
+/** What an upload of an unknown codec is answered. */
+function refusalOfCodec(): string {
+  const facts = { index: 0, isVideo: true, codec: 'unheard-of', width: 64, height: 64, isAttachedPicture: false };
+  const stream = {
+    ...facts,
+    frameRate: { numerator: 30, denominator: 1 },
+    durationSeconds: null,
+    indexedFrames: null,
+  };
+  try {
+    chooseVideoStream([stream], { name: 'mp4', demuxer: 'mov' }, DEFAULT_VIDEO_LIMITS);
+  } catch (error) {
+    if (error instanceof MediaError) return error.message;
+  }
+  return '';
 }

@@ -30,6 +30,19 @@ describe.each(['SIFT', 'ORB', 'AKAZE', 'AKAZE:02+ORB:13'])('an observer with %s'
   });
 });
 
+describe('a goal frame too small for the detector', () => {
+  it('is refused by names and numbers, with what to do', async () => {
+    const frame = texturedFrame(64, 64);
+    const blind = await Observer.create('AKAZE+ORB');
+    expect(() => blind.findGoal(frame)).toThrow(
+      'AKAZE and ORB found 0 keypoints in the goal frame of 64x64 pixels; at least 4 are needed. Choose a frame with more texture, or another detector: in small pictures SIFT finds most',
+    );
+    const seeing = await Observer.create('SIFT');
+    expect(seeing.findGoal(frame).keypoints.count).toBeGreaterThanOrEqual(4);
+    for (const observer of [blind, seeing]) observer.dispose();
+  });
+});
+
 /** Heap and typed arrays that are in use, garbage left out. */
 function liveBytes(): number {
   setFlagsFromString('--expose-gc');

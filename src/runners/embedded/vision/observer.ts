@@ -49,7 +49,7 @@ export class Observer {
     const parts = this.parts.map((part) => goalPart(part, frame, keypoints));
     if (keypoints.count < MINIMUM_POINTS) {
       throw new RunnerInputError(
-        `The goal frame has ${keypoints.count} keypoints; at least ${MINIMUM_POINTS} are needed. Choose a frame with more texture`,
+        `${this.names} found ${keypoints.count} keypoints in the goal frame of ${frame.width}x${frame.height} pixels; at least ${MINIMUM_POINTS} are needed. Choose a frame with more texture, or another detector: in small pictures SIFT finds most`,
       );
     }
     return { width: frame.width, height: frame.height, keypoints: keypoints.toKeypoints(), parts };
@@ -72,6 +72,10 @@ export class Observer {
 
   dispose(): void {
     for (const { detector } of this.parts) detector.dispose();
+  }
+
+  private get names(): string {
+    return this.parts.map(({ name }) => name).join(' and ');
   }
 }
 
