@@ -53,6 +53,16 @@ describe('the essential matrix', () => {
     expect(right.reduce((sum, inlier) => sum + inlier, 0)).toBeGreaterThanOrEqual(right.length * 0.98);
   });
 
+  it('finds the direction of a motion whose parallaxes are as small as the noise', () => {
+    const position: Vector = [0.012, -0.009, 0.004];
+    const errors = [1, 2, 3, 4, 5].map((seed) => {
+      const pairs = twoViews({ count: 400, depth: anyDepth, position, rotation: ROTATION, noise: 0.5, seed });
+      const { pose } = fitEssential(toRays(pairs, VIEW_CAMERA))!;
+      return distance(pose.translation, truePose(position, ROTATION).translation);
+    });
+    expect(Math.max(...errors)).toBeLessThan(0.03);
+  });
+
   it('gives depths in units of the way', () => {
     const pairs = twoViews({ count: 100, depth: anyDepth, position: POSITION, rotation: ROTATION });
     const rays = toRays(pairs, VIEW_CAMERA);

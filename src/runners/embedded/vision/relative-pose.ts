@@ -1,10 +1,12 @@
 import type { RayPairs } from './camera-rays.js';
 import { NormalEquations } from './linear-solver.js';
-import { robustSigma, tukeyWeight } from './robust-scale.js';
+import { robustSigma, totalTukeyTrust, tukeyWeight } from './robust-scale.js';
 
 const UNKNOWNS = 5;
 /** A step smaller than this, in radians, changes nothing that can be seen. */
 const SETTLED = 1e-7;
+/** Tries with half the step when a step made things worse. */
+const HALVINGS = 4;
 
 /** How the current camera stands to the goal camera, up to the length of the way: X_current = rotation · X_goal + λ translation. */
 export interface RelativePose {
@@ -82,28 +84,34 @@ export function epipolarCostBelow(
 
 /**
  * Least-squares pose from a near one: Gauss-Newton steps on rotation and direction, weighed anew before each by Tukey's
- * biweight of the epipolar errors.
+ * biweight of the epipolar errors. How the length of the epipolar lines' normals changes with the pose is part of the
+ * derivative: without it, steps lead towards a motion along the optical axis when parallaxes are as small as noise.
  *
  * @param threshold pixels beyond which a pair has no weight
- * @returns the pose reached; the given one when the pairs do not determine a step
+ * @returns the pose reached, no worse than the given one
  */
 export function refinePose(rays: RayPairs, start: RelativePose, threshold: number, rounds: number): RelativePose {
   const { count, goal, current, fx, fy } = rays;
   const equations = new NormalEquations(UNKNOWNS);
   const row = new Float64Array(UNKNOWNS);
-  const errors = new Float64Array(count);
   const lengths = new Float64Array(count);
+  const limit = threshold * threshold;
+  const perX = 1 / (fx * fx);
+  const perY = 1 / (fy * fy);
   let pose = start;
+  let errors = new Float64Array(count);
+  let nextErrors = new Float64Array(count);
+  squaredEpipolarErrors(essentialOf(pose), rays, errors);
   for (let round = 0; round < rounds; round++) {
-    const essential = essentialOf(pose);
-    squaredEpipolarErrors(essential, rays, errors);
     const sigma = sigmaOfInliers(errors, lengths, threshold);
     const { rotation: r, translation: t } = pose;
     const [tangent, other] = tangents(t);
-    const [t0, t1, t2] = [t[0]!, t[1]!, t[2]!];
+    const t0 = t[0]!;
+    const t1 = t[1]!;
+    const t2 = t[2]!;
     equations.clear();
     for (let pair = 0; pair < count; pair++) {
-      if (errors[pair]! > threshold * threshold) continue;
+      if (errors[pair]! > limit) continue;
       const weight = tukeyWeight(errors[pair]!, sigma);
       if (weight === 0) continue;
       const x = goal[2 * pair]!;
@@ -117,27 +125,46 @@ export function refinePose(rays: RayPairs, start: RelativePose, threshold: numbe
       const lineX = t1 * c - t2 * b;
       const lineY = t2 * a - t0 * c;
       const value = u * lineX + v * lineY + t0 * b - t1 * a;
-      const backX = essential[0]! * u + essential[3]! * v + essential[6]!;
-      const backY = essential[1]! * u + essential[4]! * v + essential[7]!;
-      const slope = (lineX * lineX + backX * backX) / (fx * fx) + (lineY * lineY + backY * backY) / (fy * fy);
-      if (!(slope > 0)) continue;
-      // d value / d rotation = ray x (current x translation); d value / d translation = ray x current.
+      // current x translation
       const px = v * t2 - t1;
       const py = t0 - u * t2;
       const pz = u * t1 - v * t0;
-      row[0] = b * pz - c * py;
-      row[1] = c * px - a * pz;
-      row[2] = a * py - b * px;
-      const qx = b - c * v;
-      const qy = c * u - a;
-      const qz = a * v - b * u;
+      const backX = r[0]! * px + r[3]! * py + r[6]! * pz;
+      const backY = r[1]! * px + r[4]! * py + r[7]! * pz;
+      const slope = (lineX * lineX + backX * backX) * perX + (lineY * lineY + backY * backY) * perY;
+      if (!(slope > 0)) continue;
+      const share = value / slope;
+      const [lx, ly, bx, by] = [share * lineX * perX, share * lineY * perY, share * backX * perX, share * backY * perY];
+      const along = t0 * a + t1 * b + t2 * c;
+      const onLine = lx * a + ly * b;
+      // Of value: ray x (current x translation). Of the lines: rotation (translation . ray) - ray (translation . rotation).
+      // Of the lines back: column of the rotation matrix x (current x translation).
+      row[0] =
+        b * pz - c * py - (lx * along - onLine * t0) - bx * (r[3]! * pz - r[6]! * py) - by * (r[4]! * pz - r[7]! * py);
+      row[1] =
+        c * px - a * pz - (ly * along - onLine * t1) - bx * (r[6]! * px - r[0]! * pz) - by * (r[7]! * px - r[1]! * pz);
+      row[2] = a * py - b * px + onLine * t2 - bx * (r[0]! * py - r[3]! * px) - by * (r[1]! * py - r[4]! * px);
+      // Of value: ray x current; of the lines: translation x ray; of the lines back: translation . column x current.
+      const qx = b - c * v + ly * c - bx * (r[3]! - r[6]! * v) - by * (r[4]! - r[7]! * v);
+      const qy = c * u - a - lx * c - bx * (r[6]! * u - r[0]!) - by * (r[7]! * u - r[1]!);
+      const qz = a * v - b * u + lx * b - ly * a - bx * (r[0]! * v - r[3]! * u) - by * (r[1]! * v - r[4]! * u);
       row[3] = qx * tangent[0]! + qy * tangent[1]! + qz * tangent[2]!;
       row[4] = qx * other[0]! + qy * other[1]! + qz * other[2]!;
       equations.add(row, -value, weight / slope);
     }
     const step = equations.solve();
-    if (step === null) return pose;
-    pose = moved(pose, step, tangent, other);
+    if (step === null) break;
+    const trust = totalTukeyTrust(errors, sigma);
+    let next = moved(pose, step, tangent, other);
+    squaredEpipolarErrors(essentialOf(next), rays, nextErrors);
+    for (let halving = 0; totalTukeyTrust(nextErrors, sigma) < trust; halving++) {
+      if (halving === HALVINGS) return pose;
+      for (let i = 0; i < UNKNOWNS; i++) step[i]! /= 2;
+      next = moved(pose, step, tangent, other);
+      squaredEpipolarErrors(essentialOf(next), rays, nextErrors);
+    }
+    pose = next;
+    [errors, nextErrors] = [nextErrors, errors];
     if (Math.hypot(...step) < SETTLED) break;
   }
   return pose;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from './random.js';
-import { robustSigma, tukeyWeight } from './robust-scale.js';
+import { robustSigma, totalTukeyTrust, tukeyWeight } from './robust-scale.js';
 
 describe('robustSigma', () => {
   it('takes the middle of the errors, however they are ordered and however often they repeat', () => {
@@ -30,4 +30,13 @@ it('tukeyWeight falls from 1 to 0', () => {
   expect(tukeyWeight(0, 1)).toBe(1);
   expect(tukeyWeight(4, 1)).toBeGreaterThan(tukeyWeight(9, 1));
   expect(tukeyWeight(4.7 ** 2, 1)).toBe(0);
+});
+
+it('totalTukeyTrust is what tukeyWeight is the slope of', () => {
+  const sigma = 0.8;
+  const trustOf = (error: number): number => totalTukeyTrust(Float64Array.of(error), sigma);
+  const slopeAt = (error: number): number => trustOf(error + 1e-6) - trustOf(error);
+  for (const error of [0, 0.5, 2, 9]) expect(slopeAt(error) / slopeAt(0)).toBeCloseTo(tukeyWeight(error, sigma), 4);
+  expect(trustOf(0)).toBe(1);
+  expect(totalTukeyTrust(Float64Array.of(0, 1e9, Infinity, Number.NaN), sigma)).toBe(1);
 });

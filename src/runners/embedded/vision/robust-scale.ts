@@ -45,3 +45,18 @@ export function tukeyWeight(squaredError: number, sigma: number): number {
   const share = squaredError / (TUKEY_SIGMAS * sigma) ** 2;
   return share < 1 ? (1 - share) ** 2 : 0;
 }
+
+/**
+ * What least squares weighed by `tukeyWeight` maximises: as much as 1 for each error, the nearer to none the more.
+ *
+ * @param squaredErrors each as for `tukeyWeight`
+ */
+export function totalTukeyTrust(squaredErrors: Float64Array, sigma: number): number {
+  const perSquare = 1 / (TUKEY_SIGMAS * sigma) ** 2;
+  let trust = 0;
+  for (const error of squaredErrors) {
+    const rest = 1 - error * perSquare;
+    if (rest > 0) trust += rest * rest * rest;
+  }
+  return trust;
+}
