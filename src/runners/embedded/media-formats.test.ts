@@ -65,6 +65,7 @@ describe('a whole job on a video with itself', () => {
         attempt: 1,
         goalVideoPath: path,
         currentVideoPath: path,
+        frameRate: 25,
         archivePath: join(folder, `${name}.zip`),
         parameters: {
           startFrame: last % 2,
