@@ -6,7 +6,7 @@ import type { Logger } from '../../src/platform/logging/logger.js';
 import { loadCnsWeights } from '../../src/runners/embedded/cns/load-weights.js';
 import { createEmbeddedRunner, type EmbeddedRunner } from '../../src/runners/embedded/embedded.runner.js';
 import type { Detector } from '../../src/runners/detector.js';
-import type { Policy, RunResult } from '../../src/runners/runner.port.js';
+import { CNS_MODEL, type Policy, type RunResult } from '../../src/runners/runner.port.js';
 import type { GoldenCase } from './golden-folder.js';
 import { watchMemory } from './memory-watch.js';
 
@@ -72,6 +72,7 @@ export class EngineProgram {
           goalVideoPath: golden.goalVideo,
           currentVideoPath: golden.currentVideo,
           archivePath,
+          model: CNS_MODEL,
           parameters: {
             startFrame: 0,
             endFrame: golden.frameCount - 1,

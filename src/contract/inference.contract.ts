@@ -217,9 +217,9 @@ export const cancelJobRoute = defineRoute({
 
 const frameReportSchema = z.object({
   frame: z.int(),
-  keypoints: z.int(),
-  matches: z.int(),
-  inliers: z.int(),
+  keypoints: z.int().nullable().meta({ description: 'Null, as the next two, where the runner does not say.' }),
+  matches: z.int().nullable(),
+  inliers: z.int().nullable(),
   featureErrorPx: z.number().nullable(),
   problem: z.string().nullable().meta({ description: 'Why the frame got the zero velocity; null when it did not.' }),
 });
@@ -245,7 +245,7 @@ export const resultSchema = z
     carbon_intensity: z.number().meta({ description: 'Grid intensity used, grams CO2e per kWh.' }),
     device: z.enum(['cpu', 'gpu']),
     runner: z.string(),
-    goal: z.object({ frame: z.int(), keypoints: z.int() }),
+    goal: z.object({ frame: z.int(), keypoints: z.int().nullable() }),
     frames: z.array(frameReportSchema).meta({ description: 'One report per row of `velocity`.' }),
     frame_errors: z.array(frameErrorSchema).meta({ description: 'The frames without a velocity, and why.' }),
     usage: z.object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() }),

@@ -37,6 +37,17 @@ export interface RunParameters {
   visualize: VisualizeMode;
 }
 
+/** The model that a job asks for. */
+export interface RunModel {
+  name: string;
+  version: string;
+  /** What the model's own schema adds to the parameters of every run; nothing for `cns`. */
+  parameters: Readonly<Record<string, unknown>>;
+}
+
+/** What computes the velocities where nobody asks for another model: the engine of this product, and servers like it. */
+export const CNS_MODEL: RunModel = { name: 'cns', version: '1', parameters: {} };
+
 export interface RunInput {
   jobId: string;
   /** 1 for the first attempt. */
@@ -45,6 +56,8 @@ export interface RunInput {
   goalVideoPath: string;
   currentVideoPath: string;
   parameters: RunParameters;
+  /** What is to compute the velocities. */
+  model: RunModel;
   /** Absolute path the runner writes the ZIP to; its folder exists, the file does not. */
   archivePath: string;
   /** Frames per second of the current video; left out or null when nothing says. */
@@ -73,12 +86,27 @@ export type FrameProblem = (typeof FRAME_PROBLEMS)[number];
 export interface FrameReport {
   /** Index of the frame in the current video. */
   frame: number;
-  keypoints: number;
-  matches: number;
-  inliers: number;
-  /** RMS distance of the inliers from their goal positions, in pixels; null where there is none. */
+  /** Null, as the next two: the runner does not say. */
+  keypoints: number | null;
+  matches: number | null;
+  inliers: number | null;
+  /** RMS distance of the inliers from their goal positions, in pixels; null where there is none, or nobody says. */
   featureErrorPx: number | null;
   problem: FrameProblem | null;
+}
+
+export const ENERGY_METHODS = ['measured', 'estimated'] as const;
+export type EnergyMethod = (typeof ENERGY_METHODS)[number];
+
+/** What a runner says about the energy of a run, watt-hours; a part that it does not know is null. */
+export interface EnergyReport {
+  /** `measured`: every part that is given was read from a meter. */
+  method: EnergyMethod;
+  cpuWh: number | null;
+  gpuWh: number | null;
+  memoryWh: number | null;
+  /** The meter or the formula in words, e.g. `RAPL package-0`. */
+  source: string;
 }
 
 /** What the run consumed on the machine it ran on. */
@@ -86,8 +114,10 @@ export interface RunUsage {
   wallSeconds: number;
   cpuSeconds: number;
   gpuSeconds: number;
-  /** Energy read from a meter, watt-hours; null when only time is known. */
-  measuredEnergyWh: number | null;
+  /** Null when only time is known. */
+  energy: EnergyReport | null;
+  /** Grams CO2e that a model server claims for the run; null when it claims nothing. */
+  reportedCarbonGrams: number | null;
 }
 
 /** The most that a runner may keep of itself in a checkpoint, bytes. */
@@ -130,7 +160,8 @@ export interface RunResult {
   velocity: number[][];
   /** One report per row of `velocity`, in the same order. */
   frames: FrameReport[];
-  goal: { frame: number; keypoints: number };
+  /** Keypoints are null when the runner does not say. */
+  goal: { frame: number; keypoints: number | null };
   device: 'cpu' | 'gpu';
   /** Null when the policy has learned nothing. */
   model: ModelIdentity | null;
@@ -172,6 +203,8 @@ export interface RunnerDescription {
   /** The weights behind the policies that have learned something. */
   models: Readonly<Partial<Record<Policy, ModelIdentity>>>;
   device: 'cpu' | 'gpu';
+  /** Names of the models that it can run. */
+  serves: readonly string[];
   /** Jobs it works on at the same time. */
   slots: number;
 }

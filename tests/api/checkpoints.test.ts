@@ -250,7 +250,7 @@ describe('a job whose attempt did not end well', () => {
       velocity: ALL_VELOCITIES.slice(firstRow, firstRow + count),
       frames: [],
       state: new Uint8Array(),
-      usage: { wallSeconds: 1, cpuSeconds: 1, gpuSeconds: 0, measuredEnergyWh: null },
+      usage: { wallSeconds: 1, cpuSeconds: 1, gpuSeconds: 0, energy: null, reportedCarbonGrams: null },
       runnerKey: 'script',
       picturesKey: null,
     });

@@ -115,7 +115,9 @@ export function describeRunner(name: string, make: () => RunnerUnderTest): void 
           controller.abort();
         },
       });
-      await expect(job).rejects.toBeInstanceOf(RunnerCancelledError);
+      const error = await job.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(RunnerCancelledError);
+      expect((error as RunnerCancelledError).stop?.by).toBe('engine');
       expect(performance.now() - abortedAt).toBeLessThan(1000);
       await expectNothingAt(input.archivePath);
     });

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 
-import type { RunContext, RunInput, RunParameters, RunProgress } from '../../src/runners/runner.port.js';
+import {
+  CNS_MODEL,
+  type RunContext,
+  type RunInput,
+  type RunParameters,
+  type RunProgress,
+} from '../../src/runners/runner.port.js';
 import type { GoldenCaseFiles } from './golden-case.js';
 
 /** A job on a golden case: frames 0, 5 and 10 with ORB and no pictures, unless told otherwise. */
@@ -13,6 +19,7 @@ export function buildRunInput(
   return {
     attempt: 1,
     frameRate: 30,
+    model: CNS_MODEL,
     goalVideoPath: golden.goalVideoPath,
     currentVideoPath: golden.currentVideoPath,
     archivePath: join(folder, `${jobId}.zip`),

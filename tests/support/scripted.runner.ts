@@ -13,6 +13,7 @@ import {
   RunnerUnavailableError,
 } from '../../src/runners/runner.errors.js';
 import {
+  CNS_MODEL,
   type RunContext,
   type RunInput,
   type Runner,
@@ -77,7 +78,9 @@ export function createScriptedRunner({
       const ended = new AbortController();
       running.add(ended);
       const onAbort = () => {
-        ended.abort(new RunnerCancelledError('The job was stopped.'));
+        ended.abort(
+          new RunnerCancelledError('The job was stopped.', { stop: { by: 'engine', stoppedAt: new Date() } }),
+        );
       };
       context.signal.addEventListener('abort', onAbort);
       if (context.signal.aborted) onAbort();
@@ -112,6 +115,7 @@ function description(slots: number): RunnerDescription {
     policies: ['ibvs'],
     models: {},
     device: 'cpu',
+    serves: [CNS_MODEL.name],
     slots,
   };
 }
@@ -140,7 +144,8 @@ async function play(
     cpuSeconds: 0,
     // One for each attempt that made checkpoints.
     gpuSeconds: (input.resume?.usage.gpuSeconds ?? 0) + (checkpointEvery === Infinity ? 0 : 1),
-    measuredEnergyWh: null,
+    energy: null,
+    reportedCarbonGrams: null,
   });
   for (let processed = rows.length; processed < total; processed++) {
     const frame = startFrame + processed * frameStep;

@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import { ObjectMissingError } from '../../platform/storage/object-store.port.js';
 import { RunnerCheckpointError, RunnerError, RunnerTimeoutError } from '../../runners/runner.errors.js';
-import type { Runner, RunResult, RunResume } from '../../runners/runner.port.js';
+import { CNS_MODEL, type Runner, type RunResult, type RunResume } from '../../runners/runner.port.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { archiveKey, type Archive } from '../result/result.domain.js';
@@ -171,6 +171,7 @@ export class InferenceExecutionService {
           currentVideoPath: await files.path(current.storageKey),
           frameRate: current.frameRate,
           parameters: job.parameters,
+          model: CNS_MODEL,
           archivePath: scratch.path,
           resume: start.resumedRows === 0 ? undefined : await this.resume(job.id, files),
         },

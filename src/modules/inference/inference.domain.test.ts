@@ -89,7 +89,8 @@ describe('backoffMs', () => {
 
 describe('footprintOf', () => {
   const rates = { wattsPerCore: 10, gramsPerKwh: 445 };
-  const usage: RunUsage = { wallSeconds: 100, cpuSeconds: 360, gpuSeconds: 0, measuredEnergyWh: null };
+  const meter = { method: 'measured', cpuWh: null, gpuWh: null, memoryWh: null, source: 'RAPL' } as const;
+  const usage: RunUsage = { wallSeconds: 100, cpuSeconds: 360, gpuSeconds: 0, energy: null, reportedCarbonGrams: null };
 
   it('estimates from the processor time', () => {
     // 360 s × 10 W = 1 Wh = 0.001 kWh; × 445 g/kWh.
@@ -99,12 +100,15 @@ describe('footprintOf', () => {
   });
 
   it('believes a meter instead, also when it read nothing', () => {
-    expect(footprintOf({ ...usage, measuredEnergyWh: 2000 }, rates)).toEqual({
+    expect(footprintOf({ ...usage, energy: { ...meter, cpuWh: 1500, gpuWh: 500 } }, rates)).toEqual({
       energyWh: 2000,
       carbonGrams: 890,
       method: 'measured',
     });
-    expect(footprintOf({ ...usage, measuredEnergyWh: 0 }, rates)).toMatchObject({ energyWh: 0, method: 'measured' });
+    expect(footprintOf({ ...usage, energy: { ...meter, cpuWh: 0 } }, rates)).toMatchObject({
+      energyWh: 0,
+      method: 'measured',
+    });
   });
 });
 

@@ -118,14 +118,16 @@ export interface Footprint {
 }
 
 /**
- * Energy of a run: what a meter read, or processor time × power of a busy core. Carbon is energy × grid intensity
+ * Energy of a run: what the runner reports, or processor time × power of a busy core. Carbon is energy × grid intensity
  * (GHG Protocol, location-based method).
  */
 export function footprintOf(usage: RunUsage, rates: { wattsPerCore: number; gramsPerKwh: number }): Footprint {
-  const energyWh = usage.measuredEnergyWh ?? (usage.cpuSeconds * rates.wattsPerCore) / 3600;
+  const { energy } = usage;
+  const estimatedWh = (usage.cpuSeconds * rates.wattsPerCore) / 3600;
+  const energyWh = energy === null ? estimatedWh : (energy.cpuWh ?? 0) + (energy.gpuWh ?? 0) + (energy.memoryWh ?? 0);
   return {
     energyWh,
     carbonGrams: (energyWh / 1000) * rates.gramsPerKwh,
-    method: usage.measuredEnergyWh === null ? 'estimated' : 'measured',
+    method: energy?.method ?? 'estimated',
   };
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerCancelledError, RunnerUnavailableError } from '../runner.errors.js';
 import { DETECTOR_NAMES } from '../detector.js';
 import {
+  CNS_MODEL,
   type RunContext,
   type RunInput,
   type Runner,
@@ -86,6 +87,7 @@ class EnginePool implements EmbeddedRunner {
       policies: this.options.cnsWeights === undefined ? ['ibvs'] : ['ibvs', 'cns'],
       models: this.models(),
       device: 'cpu',
+      serves: [CNS_MODEL.name],
       slots: this.options.processes,
     };
   }
@@ -140,8 +142,10 @@ class EnginePool implements EmbeddedRunner {
   private async runOnEngine(input: RunInput, context: RunContext): Promise<RunResult> {
     const { signal } = context;
     const stop = eitherSignal(signal, this.closing.signal);
+    let hasBegun = false;
     try {
       const release = await this.permits.acquire(stop.signal);
+      hasBegun = true;
       try {
         return await this.runOnFreeEngine(input, { ...context, signal: stop.signal });
       } finally {
@@ -149,7 +153,10 @@ class EnginePool implements EmbeddedRunner {
       }
     } catch (error) {
       await this.removeArchive(input);
-      if (signal.aborted) throw new RunnerCancelledError('The job was stopped.', { cause: error });
+      if (signal.aborted) {
+        const evidence = hasBegun ? ({ by: 'engine', stoppedAt: new Date() } as const) : null;
+        throw new RunnerCancelledError('The job was stopped.', { cause: error, stop: evidence });
+      }
       if (this.closing.signal.aborted) {
         throw new RunnerUnavailableError('The runner is closed.', { cause: error });
       }

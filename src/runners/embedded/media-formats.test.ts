@@ -6,6 +6,7 @@ import { fixture } from '../../../tests/support/build.js';
 import { runContext } from '../../../tests/support/runner-jobs.js';
 import { silentLogger } from '../../../tests/support/silent-logger.js';
 import { createVideoDecoder } from '../../platform/media/create-video-decoder.js';
+import { CNS_MODEL } from '../runner.port.js';
 import { createEmbeddedRunner, type EmbeddedRunner } from './embedded.runner.js';
 
 let folder: string;
@@ -66,6 +67,7 @@ describe('a whole job on a video with itself', () => {
         goalVideoPath: path,
         currentVideoPath: path,
         frameRate: 25,
+        model: CNS_MODEL,
         archivePath: join(folder, `${name}.zip`),
         parameters: {
           startFrame: last % 2,

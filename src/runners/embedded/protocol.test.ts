@@ -24,7 +24,7 @@ describe('engine messages', () => {
       goal: { frame: 0, keypoints: 10 },
       device: 'cpu',
       model: null,
-      usage: { wallSeconds: 0, cpuSeconds: 0, gpuSeconds: 0, measuredEnergyWh: null },
+      usage: { wallSeconds: 0, cpuSeconds: 0, gpuSeconds: 0, energy: null, reportedCarbonGrams: null },
       message: '',
       warnings: [],
     },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isDetector } from '../detector.js';
 import {
   CHECKPOINT_STATE_BYTES,
+  ENERGY_METHODS,
   FRAME_PROBLEMS,
   POLICIES,
   VISUALIZE_MODES,
@@ -31,9 +32,9 @@ const velocitySchema = z.array(z.array(z.number()).length(6));
 const framesSchema = z.array(
   z.object({
     frame: z.int().nonnegative(),
-    keypoints: z.int().nonnegative(),
-    matches: z.int().nonnegative(),
-    inliers: z.int().nonnegative(),
+    keypoints: z.int().nonnegative().nullable(),
+    matches: z.int().nonnegative().nullable(),
+    inliers: z.int().nonnegative().nullable(),
     featureErrorPx: z.number().nullable(),
     problem: z.enum(FRAME_PROBLEMS).nullable(),
   }),
@@ -43,7 +44,16 @@ const usageSchema = z.object({
   wallSeconds: z.number().nonnegative(),
   cpuSeconds: z.number().nonnegative(),
   gpuSeconds: z.number().nonnegative(),
-  measuredEnergyWh: z.number().nullable(),
+  energy: z
+    .object({
+      method: z.enum(ENERGY_METHODS),
+      cpuWh: z.number().nullable(),
+      gpuWh: z.number().nullable(),
+      memoryWh: z.number().nullable(),
+      source: z.string(),
+    })
+    .nullable(),
+  reportedCarbonGrams: z.number().nullable(),
 });
 
 const stateSchema = z.custom<Uint8Array>(
@@ -67,6 +77,7 @@ const runInputSchema = z.object({
     distance: z.number().positive(),
     visualize: z.enum(VISUALIZE_MODES),
   }),
+  model: z.object({ name: z.string(), version: z.string(), parameters: z.record(z.string(), z.unknown()) }),
   archivePath: z.string(),
   frameRate: z.number().positive().nullish(),
   resume: z
@@ -83,7 +94,7 @@ const runInputSchema = z.object({
 const runResultSchema = z.object({
   velocity: velocitySchema,
   frames: framesSchema,
-  goal: z.object({ frame: z.int().nonnegative(), keypoints: z.int().nonnegative() }),
+  goal: z.object({ frame: z.int().nonnegative(), keypoints: z.int().nonnegative().nullable() }),
   device: z.enum(['cpu', 'gpu']),
   model: z.object({ name: z.string(), digest: z.string() }).nullable(),
   usage: usageSchema,

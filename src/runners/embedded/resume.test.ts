@@ -33,7 +33,8 @@ const usageOf = (seconds: number) => ({
   wallSeconds: seconds,
   cpuSeconds: seconds,
   gpuSeconds: 0,
-  measuredEnergyWh: null,
+  energy: null,
+  reportedCarbonGrams: null,
 });
 
 /** What somebody who keeps checkpoints has at the end. */

@@ -27,7 +27,8 @@ export function startUsageMeter(before?: RunUsage): UsageMeter {
         wallSeconds: (before?.wallSeconds ?? 0) + (performance.now() - startedAt) / 1000,
         cpuSeconds: (before?.cpuSeconds ?? 0) + ownSeconds + endedChildrenCpuSeconds() - childrenAtStart,
         gpuSeconds: before?.gpuSeconds ?? 0,
-        measuredEnergyWh: null,
+        energy: null,
+        reportedCarbonGrams: null,
       };
     },
   };

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VideoDecoder } from '../../../src/platform/media/video-decoder.port.js';
 import type { EmbeddedRunner } from '../../../src/runners/embedded/embedded.runner.js';
-import type { RunInput } from '../../../src/runners/runner.port.js';
+import { CNS_MODEL, type RunInput } from '../../../src/runners/runner.port.js';
 import { processTree } from '../process-tree.js';
 import { Dice, mutate, type Seed } from './mutations.js';
 
@@ -123,6 +123,7 @@ function jobOn(path: string, scratch: string, dice: Dice): RunInput {
     goalVideoPath: dice.below(4) === 0 ? path : goal,
     currentVideoPath: path,
     archivePath: join(scratch, `${jobId}.zip`),
+    model: CNS_MODEL,
     parameters: {
       startFrame,
       endFrame: startFrame + 7,

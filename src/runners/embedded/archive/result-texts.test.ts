@@ -30,7 +30,7 @@ function resultWith(rows: number): RunResult {
     goal: { frame: 6, keypoints: 500 },
     device: 'cpu',
     model: null,
-    usage: { wallSeconds: 1, cpuSeconds: 2, gpuSeconds: 0, measuredEnergyWh: null },
+    usage: { wallSeconds: 1, cpuSeconds: 2, gpuSeconds: 0, energy: null, reportedCarbonGrams: null },
     message: 'done',
     warnings: [],
   };
