@@ -13,7 +13,7 @@ import {
   type RunnerHealth,
   type RunResult,
 } from '../runner.port.js';
-import { archiveLeftovers } from './archive/result-archive.js';
+import { archiveLeftovers } from '../result/result-archive.js';
 import { CNS_MODEL_NAME, type WeightsFile } from './cns/load-weights.js';
 import { EngineHandle } from './engine-handle.js';
 import { Permits } from '../../platform/permits.js';

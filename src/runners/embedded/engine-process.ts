@@ -2,7 +2,7 @@ import { createVideoDecoder } from '../../platform/media/create-video-decoder.js
 import { offerToOutOfMemoryKiller } from '../../platform/out-of-memory.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import { RunnerError } from '../runner.errors.js';
-import type { CheckpointReceiver } from './checkpointer.js';
+import type { CheckpointReceiver } from '../result/checkpointer.js';
 import { WeightsStore } from './cns/weights-store.js';
 import { runnerErrorCode } from './error-codec.js';
 import { throttleProgress } from './progress-throttle.js';

@@ -1,34 +1,25 @@
-import { access } from 'node:fs/promises';
 import { setImmediate as nextMacrotask } from 'node:timers/promises';
 
 import {
-  DecoderFailedError,
   MediaError,
   type DecodingSession,
   type VideoDecoder,
   type VideoFrame,
 } from '../../platform/media/video-decoder.port.js';
-import {
-  RunnerCancelledError,
-  RunnerCheckpointError,
-  RunnerCrashedError,
-  RunnerInputError,
-  RunnerStorageError,
-} from '../runner.errors.js';
-import type { RunInput, RunProgress, RunResult, RunResume } from '../runner.port.js';
-import { ASSUMED_FRAME_RATE } from '../trajectory.js';
+import { RunnerCheckpointError, RunnerInputError } from '../runner.errors.js';
+import type { FrameReport, RunInput, RunProgress, RunResult, RunResume } from '../runner.port.js';
 import { copyEarlierPictures } from './archive/earlier-pictures.js';
-import { openResultArchive, type ResultArchive } from './archive/result-archive.js';
-import { resultJson, trajectoryCsv, velocityCsv } from './archive/result-texts.js';
-import { Checkpointer, type CheckpointReceiver } from './checkpointer.js';
-import { FrameLog } from './frame-log.js';
-import { picturePlan } from './frame-plan.js';
+import { openResultArchive, type ResultArchive } from '../result/result-archive.js';
+import { Checkpointer, type CheckpointReceiver } from '../result/checkpointer.js';
+import { FrameLog } from '../result/frame-log.js';
+import { picturePlan } from '../result/frame-plan.js';
+import { asRunnerError, frameRateWarnings, onlyGoalFrame, requireVideos } from '../result/run-videos.js';
+import { writeReports } from '../result/write-reports.js';
 import { mapInOrder } from './observers/map-in-order.js';
 import { StateMismatchError } from './policy/servo-policy.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
-import { renderVelocityPlot } from './report/velocity-plot.js';
 import { startUsageMeter, type UsageMeter } from './usage-meter.js';
-import type { createServoPipeline, ServoPipeline, ServoPipelineContext } from './pipeline.js';
+import type { createServoPipeline, ServoPipeline, ServoPipelineContext, StepResult } from './pipeline.js';
 
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
 const ALIVE_EVERY_MS = 1000;
@@ -60,8 +51,7 @@ export interface ServoJobContext {
  */
 export async function runServoJob(input: RunInput, deps: ServoJobDeps, context: ServoJobContext): Promise<RunResult> {
   try {
-    await requireReadable(input.goalVideoPath, 'goal');
-    await requireReadable(input.currentVideoPath, 'current');
+    await requireVideos(input);
     const archive = await openResultArchive(input.archivePath);
     try {
       return await runIntoArchive(input, archive, deps, context);
@@ -117,7 +107,7 @@ async function runIntoArchive(
       device: 'cpu',
       model: pipeline.policy.model,
       usage: meter.read(),
-      message: log.summary(),
+      message: log.summary('CPU'),
       warnings: [...requestWarnings(input), ...pipeline.policy.warnings, ...log.warnings],
     };
     context.signal.throwIfAborted();
@@ -158,19 +148,10 @@ function createCheckpointer(
   });
 }
 
-async function requireReadable(path: string, role: 'goal' | 'current'): Promise<void> {
-  try {
-    await access(path);
-  } catch (error) {
-    throw new RunnerStorageError(`The ${role} video cannot be opened.`, { cause: error });
-  }
-}
-
 function requestWarnings({ parameters: { useGpus }, frameRate }: RunInput): string[] {
-  const unknownRate = frameRate === null || frameRate === undefined;
   return [
     ...(useGpus ? ['The embedded engine uses no GPU: the job ran on the CPU.'] : []),
-    ...(unknownRate ? [`The video does not say its frame rate: trajectory.csv takes ${ASSUMED_FRAME_RATE}/s.`] : []),
+    ...frameRateWarnings(frameRate),
   ];
 }
 
@@ -181,8 +162,7 @@ async function readGoalFrame(
 ): Promise<VideoFrame> {
   const range = { start: goalFrameId, end: goalFrameId, step: 1 };
   const frames = videos.frames(goalVideoPath, range, { signal });
-  for await (const frame of tellingAlive(frames, onAlive)) return frame;
-  throw new RunnerInputError(`The goal video is damaged: its frame ${goalFrameId} cannot be decoded.`);
+  return onlyGoalFrame(tellingAlive(frames, onAlive), goalFrameId);
 }
 
 interface FrameLoop {
@@ -214,7 +194,7 @@ async function processFrames(
       const { frame, observation } = result;
       log.addUnreadableBefore(frame.index);
       const step = pipeline.decide(observation);
-      const position = log.add(frame.index, step);
+      const position = log.add(step.velocity, reportOf(frame.index, step));
       if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
       await checkpointer?.afterRow();
       onProgress({ processed: log.processed, total: log.total });
@@ -231,26 +211,14 @@ async function processFrames(
   onProgress({ processed: log.processed, total: log.total });
 }
 
+function reportOf(frame: number, { observation, inliers, featureErrorPx, problem }: StepResult): FrameReport {
+  const { keypoints, matches } = observation;
+  return { frame, keypoints, matches: matches.count, inliers, featureErrorPx, problem };
+}
+
 async function observe(pipeline: ServoPipeline, frame: VideoFrame) {
   const { observation, gray } = await pipeline.observe(frame);
   return { frame: { ...frame, gray }, observation };
-}
-
-async function writeReports(
-  archive: ResultArchive,
-  { parameters, frameRate }: RunInput,
-  result: RunResult,
-): Promise<void> {
-  const plot = renderVelocityPlot({
-    frames: result.frames.map(({ frame }) => frame),
-    velocity: result.velocity.map((row, k) => (result.frames[k].problem === null ? row : null)),
-    featureErrorPx: result.frames.map(({ featureErrorPx }) => featureErrorPx),
-    title: `Velocity towards goal frame ${parameters.goalFrameId} (${parameters.detector}, ${parameters.policy.toUpperCase()})`,
-  });
-  await archive.addText('velocity.csv', velocityCsv(result));
-  await archive.addText('velocity.svg', [plot]);
-  await archive.addText('trajectory.csv', trajectoryCsv(result, frameRate ?? ASSUMED_FRAME_RATE));
-  await archive.addText('result.json', resultJson(parameters, result));
 }
 
 /** Lets the process read its messages: a cancellation is seen between any two frames, and within long preparations. */
@@ -280,17 +248,4 @@ async function* tellingAlive(frames: AsyncIterable<VideoFrame>, onAlive: () => v
   } finally {
     await iterator.return?.();
   }
-}
-
-function asRunnerError(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return new RunnerCancelledError('The job was stopped.', { cause: error });
-  if (error instanceof MediaError) {
-    return new RunnerInputError(`A video could not be read: ${error.message}`, {
-      cause: error,
-    });
-  }
-  if (error instanceof DecoderFailedError) {
-    return new RunnerCrashedError('The video decoder failed.', { cause: error });
-  }
-  return error;
 }

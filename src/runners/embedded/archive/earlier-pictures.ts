@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { ZipArchive } from '../../../platform/archive/zip-archive.js';
 import { RunnerCheckpointError } from '../../runner.errors.js';
-import type { PictureSink } from './result-archive.js';
+import type { PictureSink } from '../../result/result-archive.js';
 
 /** As many as a job can have frames. */
 const LIMITS = { maxEntries: 10_000_000, maxTotalBytes: Number.MAX_SAFE_INTEGER };

@@ -1,5 +1,5 @@
 import type { Detector } from '../../detector.js';
-import type { PictureSink } from '../archive/result-archive.js';
+import type { PictureSink } from '../../result/result-archive.js';
 import type { StepResult } from '../pipeline.js';
 import { createCorrespondencePainter } from './correspondence-picture.js';
 import type { GrayImage } from '../vision/features.js';

@@ -1,5 +1,5 @@
 import { CHECKPOINT_STATE_BYTES, type RunCheckpoint, type RunUsage } from '../runner.port.js';
-import { openResultArchive, type PictureSink, type ResultArchive } from './archive/result-archive.js';
+import { openResultArchive, type PictureSink, type ResultArchive } from './result-archive.js';
 import type { FrameLog } from './frame-log.js';
 
 /** So much work is lost at most when the engine dies, beside what is on its way to the receiver. */

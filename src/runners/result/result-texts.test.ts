@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { RunParameters, RunResult } from '../../runner.port.js';
+import type { RunParameters, RunResult } from '../runner.port.js';
 import { resultJson, velocityCsv } from './result-texts.js';
 
 const parameters: RunParameters = {

@@ -1,6 +1,6 @@
-import { frameErrors } from '../../frame-errors.js';
-import type { RunParameters, RunResult } from '../../runner.port.js';
-import { axisAngle, cameraPath, type PathPoint } from '../../trajectory.js';
+import { frameErrors } from '../frame-errors.js';
+import type { RunParameters, RunResult } from '../runner.port.js';
+import { axisAngle, cameraPath, type PathPoint } from '../trajectory.js';
 
 /** Rows per piece: large enough to keep the number of pieces low, small enough to keep memory flat. */
 const ROWS_PER_PIECE = 1000;

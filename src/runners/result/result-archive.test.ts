@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { readZip } from '../../../../tests/support/zip-content.js';
-import { RunnerStorageError } from '../../runner.errors.js';
+import { readZip } from '../../../tests/support/zip-content.js';
+import { RunnerStorageError } from '../runner.errors.js';
 import { openResultArchive } from './result-archive.js';
 
 const hasUnzip = spawnSync('unzip', ['-v']).status === 0;

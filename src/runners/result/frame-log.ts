@@ -1,7 +1,6 @@
 import { RunnerCheckpointError } from '../runner.errors.js';
 import type { FrameReport, RunParameters, RunResume } from '../runner.port.js';
 import { countFrames } from './frame-plan.js';
-import type { StepResult } from './pipeline.js';
 
 /** Rows of the result, in frame order, one for every frame that was asked for. */
 export class FrameLog {
@@ -46,13 +45,14 @@ export class FrameLog {
     return this.frames.some(({ problem }) => problem !== 'unreadable-frame');
   }
 
-  /** @returns the position of the frame among the processed ones */
-  add(frame: number, step: StepResult): number {
-    const { inliers, featureErrorPx, problem } = step;
-    const { keypoints, matches } = step.observation;
+  /**
+   * The next row, of a frame that is neither before nor behind its turn.
+   * @returns its position among the processed ones
+   */
+  add(velocity: readonly number[], report: FrameReport): number {
     // Adding zero turns -0 into 0, which reads better in every text format.
-    this.addRow(step.velocity.map((value) => value + 0));
-    this.frames.push({ frame, keypoints, matches: matches.count, inliers, featureErrorPx, problem });
+    this.addRow(velocity.map((value) => value + 0));
+    this.frames.push(report);
     return this.frames.length - 1;
   }
 
@@ -66,10 +66,11 @@ export class FrameLog {
     }
   }
 
-  summary(): string {
+  /** @param where what the frames were worked on by, in a word or two */
+  summary(where: string): string {
     const useful = this.frames.filter(({ problem }) => problem === null).length;
     const { detector } = this.parameters;
-    return `${useful} of ${this.total} frames gave a velocity (${detector}, CPU).`;
+    return `${useful} of ${this.total} frames gave a velocity (${detector}, ${where}).`;
   }
 
   private addRow(velocity: number[]): void {

@@ -7,7 +7,7 @@ import { finished, pipeline } from 'node:stream/promises';
 
 import { ZipFile } from 'yazl';
 
-import { RunnerStorageError } from '../../runner.errors.js';
+import { RunnerStorageError } from '../runner.errors.js';
 
 /** Takes pictures, one at a time. */
 export interface PictureSink {
