@@ -7,6 +7,9 @@ import { AuditService } from '../modules/audit/audit.service.js';
 import { CreditService } from '../modules/credit/credit.service.js';
 import { DatasetService } from '../modules/dataset/dataset.service.js';
 import { EventService } from '../modules/event/event.service.js';
+import { AttemptCompletionService } from '../modules/inference/attempt-completion.service.js';
+import { AttemptEndingService } from '../modules/inference/attempt-ending.service.js';
+import { AttemptOpeningService } from '../modules/inference/attempt-opening.service.js';
 import { CheckpointExpiryService } from '../modules/inference/checkpoint-expiry.service.js';
 import { InferenceReadingService } from '../modules/inference/inference-reading.service.js';
 import { IdempotencyService } from '../modules/idempotency/idempotency.service.js';
@@ -151,18 +154,32 @@ export function createServices({ config, infrastructure, runner, resolve, logger
   const execution = new InferenceExecutionService({
     uow,
     repositories,
-    runner,
+    opening: new AttemptOpeningService({
+      uow,
+      runner,
+      worker: `${os.hostname()}:${process.pid}`,
+      leaseSeconds: settings.JOB_LEASE,
+    }),
+    completion: new AttemptCompletionService({
+      uow,
+      repositories,
+      store,
+      wattsPerCore: settings.CPU_WATTS_PER_CORE,
+      gramsPerKwh: settings.CARBON_INTENSITY,
+      resultRetentionSeconds: settings.RESULT_RETENTION ?? null,
+    }),
+    ending: new AttemptEndingService({
+      uow,
+      store,
+      timeoutSeconds: settings.JOB_TIMEOUT,
+      maxAttempts: settings.JOB_MAX_ATTEMPTS,
+      backoffSeconds: settings.JOB_BACKOFF,
+    }),
     store,
     bus,
     logger,
-    worker: `${os.hostname()}:${process.pid}`,
     leaseSeconds: settings.JOB_LEASE,
     timeoutSeconds: settings.JOB_TIMEOUT,
-    maxAttempts: settings.JOB_MAX_ATTEMPTS,
-    backoffSeconds: settings.JOB_BACKOFF,
-    wattsPerCore: settings.CPU_WATTS_PER_CORE,
-    gramsPerKwh: settings.CARBON_INTENSITY,
-    resultRetentionSeconds: settings.RESULT_RETENTION ?? null,
   });
   const recovery = new InferenceRecoveryService({
     uow,

@@ -1,0 +1,78 @@
+import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
+import { ObjectMissingError } from '../../platform/storage/object-store.port.js';
+import { RunnerCheckpointError } from '../../runners/runner.errors.js';
+import { CNS_MODEL, type RunResult, type RunResume } from '../../runners/runner.port.js';
+import type { VideoRepository } from '../video/video.repository.js';
+import type { OpenAttempt } from './attempt-opening.service.js';
+import type { CheckpointLog } from './checkpoint-log.js';
+import type { CheckpointRepository } from './checkpoint.repository.js';
+import type { ClaimKeeper } from './claim-keeper.js';
+import { JobFiles } from './job-files.js';
+import type { PartialRowsLog } from './partial-rows-log.js';
+
+interface Deps {
+  repositories: { checkpoints: CheckpointRepository; videos: VideoRepository };
+  store: ObjectStore;
+}
+
+/** What listens to a run. */
+export interface RunLogs {
+  keeper: ClaimKeeper;
+  partialRows: PartialRowsLog;
+  checkpoints: CheckpointLog | null;
+}
+
+/**
+ * Puts the files of the job on this machine, as long as the run of the attempt goes on.
+ * @throws RunnerError, ObjectMissingError, or what the database failed with
+ */
+export async function runAttempt(
+  { claim: { job }, start, runner }: OpenAttempt,
+  scratch: ScratchFile,
+  { keeper, partialRows, checkpoints }: RunLogs,
+  { repositories, store }: Deps,
+): Promise<RunResult> {
+  const [goal, current] = await Promise.all([
+    repositories.videos.get(job.goalVideoId),
+    repositories.videos.get(job.currentVideoId),
+  ]);
+  const files = new JobFiles(store, keeper.signal);
+  try {
+    return await runner.run(
+      {
+        jobId: job.id,
+        attempt: job.attempt,
+        goalVideoPath: await files.path(goal.storageKey),
+        currentVideoPath: await files.path(current.storageKey),
+        frameRate: current.frameRate,
+        parameters: job.parameters,
+        model: CNS_MODEL,
+        archivePath: scratch.path,
+        resume: start.resumedRows === 0 ? undefined : await findResume(repositories.checkpoints, job.id, files),
+      },
+      {
+        signal: keeper.signal,
+        onProgress: (progress) => keeper.report(progress),
+        onRows: (rows) => partialRows.add(rows),
+        ...(checkpoints === null ? {} : { onCheckpoint: (checkpoint) => checkpoints.add(checkpoint) }),
+      },
+    );
+  } finally {
+    await files.release();
+  }
+}
+
+/** @throws RunnerCheckpointError when a part of it is missing */
+async function findResume(checkpoints: CheckpointRepository, jobId: string, files: JobFiles): Promise<RunResume> {
+  const progression = await checkpoints.ofJob(jobId);
+  if (progression === null) throw new RunnerCheckpointError('The checkpoint of the job is gone.');
+  const { picturesKeys, ...resume } = progression;
+  const picturesPaths: string[] = [];
+  try {
+    for (const key of picturesKeys) picturesPaths.push(await files.path(key));
+  } catch (error) {
+    if (!(error instanceof ObjectMissingError)) throw error;
+    throw new RunnerCheckpointError('Pictures of the attempts before are gone.', { cause: error });
+  }
+  return { ...resume, picturesPaths };
+}
