@@ -14,7 +14,7 @@ import { readJson } from '../http/read-json.js';
 import { UploadReceiver } from '../http/receive-upload.js';
 import type { Route } from '../http/route-table.js';
 import { TusProtocol, tusCapabilities } from '../http/tus-protocol.js';
-import { trafficLimits, type TrafficLimits } from '../http/traffic-limits.js';
+import { handshakeLimit, trafficLimits, type TrafficLimits } from '../http/traffic-limits.js';
 import { AccountAdminController } from '../modules/account/account-admin.controller.js';
 import { AccountController } from '../modules/account/account.controller.js';
 import { accountAdminRoutes, accountRoutes } from '../modules/account/account.router.js';
@@ -149,6 +149,10 @@ export function createAccessWatch({ services, infrastructure, logger }: Containe
     bus: infrastructure.bus,
     logger,
   });
+}
+
+export function createHandshakeLimit({ config }: Container): RequestHandler {
+  return handshakeLimit(config.settings.RATE_LIMIT_PER_ADDRESS);
 }
 
 export function createGateway(

@@ -3,15 +3,16 @@ import {
   ServerResponse,
   STATUS_CODES,
   type IncomingMessage,
+  type OutgoingHttpHeaders,
   type Server,
   type ServerOptions,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Express } from 'express';
+import type { Express, Request, RequestHandler, Response } from 'express';
 import type { ProblemCode } from '../contract/problem.contract.js';
 import { AppError } from '../platform/app-error.js';
-import { presentProblem } from './problem-handler.js';
+import { presentProblem, toAppError } from './problem-handler.js';
 
 /** Takes over connections that ask to become WebSockets. */
 export interface UpgradeHandler {
@@ -35,6 +36,7 @@ export class HttpServer {
   constructor(
     private readonly app: Express,
     private readonly upgrades: UpgradeHandler,
+    private readonly handshakeLimit: RequestHandler,
   ) {
     // A missing Host header is refused with the rest of what is malformed: as a problem.
     const options: Options = { shouldUpgradeCallback: wantsWebSocket, requireHostHeader: false };
@@ -89,7 +91,7 @@ export class HttpServer {
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (wantsWebSocket(request)) {
-      this.upgrades.upgrade(request, socket, head);
+      this.handshake(request, socket, head);
       return;
     }
     // RFC 9110 section 7.8: an upgrade that is not wanted is ignored, and the request answered as it stands. A body can no
@@ -107,6 +109,18 @@ export class HttpServer {
     response.assignSocket(socket as Socket);
     response.once('finish', () => socket.end());
     this.app(request, response);
+  }
+
+  private handshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Nobody else listens yet, and an error that nobody hears ends the process.
+    socket.on('error', () => socket.destroy());
+    // As Express does with requests that it serves: it knows which proxies are believed about the address.
+    const asked = Object.setPrototypeOf(request, this.app.request) as Request;
+    const answer = Object.setPrototypeOf(new ServerResponse(request), this.app.response) as Response;
+    void this.handshakeLimit(asked, answer, (refusal?: unknown) => {
+      if (refusal === undefined) this.upgrades.upgrade(request, socket, head);
+      else refuse(socket, toAppError(refusal), answer.getHeaders());
+    });
   }
 }
 
@@ -130,11 +144,18 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 /** Answers where there is no response object, and ends the connection: also one that the other side keeps half open. */
 export function refuseRaw(socket: Duplex, code: ProblemCode, detail: string): void {
-  const problem = presentProblem(new AppError(code, detail), '');
+  refuse(socket, new AppError(code, detail));
+}
+
+function refuse(socket: Duplex, error: AppError, headers: OutgoingHttpHeaders = {}): void {
+  const problem = presentProblem(error, '');
   const body = JSON.stringify(problem);
   socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+      Object.entries(headers)
+        .map(([name, value]) => `${name}: ${String(value)}\r\n`)
+        .join('') +
       'Content-Type: application/problem+json\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n` +
       `Connection: close\r\n\r\n${body}`,

@@ -75,7 +75,7 @@ export function presentProblem(error: AppError, instance: string): Problem {
   };
 }
 
-function toAppError(thrown: unknown): AppError {
+export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   const cause = { cause: thrown };
   if (thrown instanceof StorageFullError)

@@ -35,6 +35,14 @@ export function trafficLimits({ perAddress, perUser, authenticator }: Options): 
   };
 }
 
+/**
+ * Counts handshakes of WebSockets for the address they come from: who is behind one is known only afterwards, and until
+ * then each costs a socket and up to five seconds.
+ */
+export function handshakeLimit(perAddress: number): RequestHandler {
+  return limiter('handshake', perAddress, (request) => ipKeyGenerator(request.ip ?? ''));
+}
+
 function limiter(identifier: string, limit: number, keyGenerator: (request: Request) => string): RequestHandler {
   if (limit === 0) return (_request, _response, next) => next();
   return rateLimit({

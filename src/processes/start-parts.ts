@@ -1,5 +1,5 @@
 import type { Container } from '../composition/container.js';
-import { createAccessWatch, createGateway, createHttpApp } from '../composition/http.js';
+import { createAccessWatch, createGateway, createHandshakeLimit, createHttpApp } from '../composition/http.js';
 import { createScheduler, createWebhookBells, createWorkerHost } from '../composition/workers.js';
 import { HttpServer } from '../http/http-server.js';
 
@@ -8,7 +8,7 @@ export async function startHttp(container: Container): Promise<number> {
   const { config, lifecycle, logger } = container;
   const access = createAccessWatch(container);
   const gateway = createGateway(container, access);
-  const server = new HttpServer(createHttpApp(container, access), gateway);
+  const server = new HttpServer(createHttpApp(container, access), gateway, createHandshakeLimit(container));
   const port = await server.listen(config.settings.PORT, config.settings.HOST);
   const drainMs = (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3;
   lifecycle.register('intake', 'http server', () => server.close(drainMs));

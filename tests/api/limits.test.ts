@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
@@ -195,6 +196,30 @@ describe('rate limits', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await client.get('/api/health', from('192.0.2.1'))).status).toBe(200);
     expect((await client.get('/api/docs', from('192.0.2.2'))).status).toBe(200);
+  });
+
+  it('count handshakes of WebSockets for their address, before anything is known of who is there', async () => {
+    const shake = (address: string) =>
+      new Promise<{ status: number; headers: Record<string, unknown>; body: string }>((resolve, reject) => {
+        const socket = new WebSocket(`${app.baseUrl.replace('http', 'ws')}/ws`, {
+          headers: { 'X-Forwarded-For': address },
+        });
+        socket.once('error', reject);
+        socket.once('open', () => {
+          socket.terminate();
+          resolve({ status: 101, headers: {}, body: '' });
+        });
+        socket.once('unexpected-response', (_request, answer) => {
+          const { statusCode: status = 0, headers } = answer;
+          text(answer).then((body) => resolve({ status, headers, body }), reject);
+        });
+      });
+    const answers = await Promise.all(Array.from({ length: 14 }, () => shake('192.0.2.77')));
+    const refused = answers.filter(({ status }) => status !== 101);
+    expect(refused.map(({ status }) => status)).toEqual([429, 429]);
+    expect(JSON.parse(refused[0].body)).toMatchObject({ code: 'too-many-requests' });
+    expect(Number(refused[0].headers['retry-after'])).toBeGreaterThan(0);
+    expect((await shake('192.0.2.78')).status).toBe(101);
   });
 
   it('count bad tokens for the address, and good ones for the user wherever they come from', async () => {

@@ -149,7 +149,8 @@ export const SETTINGS = define({
     group: 'Server',
     schema: wholeNumber(0, 1_000_000_000),
     default: '1200',
-    description: 'Requests per minute from one address without a valid token, per process; 0: any number.',
+    description:
+      'Requests per minute from one address without a valid token, and as many handshakes of WebSockets, per process; 0: any number.',
   },
   RATE_LIMIT_PER_USER: {
     group: 'Server',
