@@ -9,7 +9,7 @@ import { choosePort, isPortExplicit } from './quickstart/choose-port.js';
 import { InterruptedError, watchForInterruption } from './quickstart/interruption.js';
 import { HELP, parseOptions, type QuickstartOptions } from './quickstart/options.js';
 import { reportTour } from './quickstart/report.js';
-import { loadSample } from './quickstart/sample.js';
+import { loadSample } from '../runners/servo-sample.js';
 import { describeExit, ServerProcess } from './quickstart/server-process.js';
 import { formatSeconds, Terminal } from './quickstart/terminal.js';
 import { takeTour, type Account } from './quickstart/tour.js';

@@ -1,7 +1,7 @@
 import type { JobStatus } from '../../contract/inference.contract.js';
-import type { Sample } from './sample.js';
+import type { Sample } from '../../runners/servo-sample.js';
 import type { TourOutcome } from './tour.js';
-import { magnitude, medianAngle } from './velocity-summary.js';
+import { magnitude, medianAngle } from '../../runners/velocity-angle.js';
 
 /** m/s and rad/s; the reference implementation of the control law ends below it on the same video. */
 const REST = 5e-3;

@@ -1,7 +1,8 @@
-import type { Sample } from './sample.js';
+import type { Sample } from '../../runners/servo-sample.js';
 import { formatBytes, formatSeconds, type Terminal } from './terminal.js';
 import type { TourOutcome } from './tour.js';
-import { magnitude, medianAngle, spreadRows } from './velocity-summary.js';
+import { magnitude, medianAngle } from '../../runners/velocity-angle.js';
+import { spreadRows } from './spread-rows.js';
 
 const TABLE_ROWS = 10;
 const AXES = ['vx', 'vy', 'vz', 'wx', 'wy', 'wz'];

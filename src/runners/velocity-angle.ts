@@ -9,13 +9,6 @@ export function magnitude(velocity: Velocity): number {
   return Math.hypot(...velocity);
 }
 
-/** Evenly spread positions of `wanted` out of `count` rows, the first and the last among them. */
-export function spreadRows(count: number, wanted: number): number[] {
-  const shown = Math.min(count, wanted);
-  if (shown <= 1) return count === 0 ? [] : [0];
-  return Array.from({ length: shown }, (_, k) => Math.round((k * (count - 1)) / (shown - 1)));
-}
-
 /**
  * Median angle in degrees between velocities and the true ones, over the frames that move. Rotation is weighed by the
  * distance to the scene, so that both halves are metres per second.

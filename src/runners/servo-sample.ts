@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 /** As many folders above the source as above the build. */
-const FOLDER = new URL('../../../public/samples/servo/', import.meta.url);
+const FOLDER = new URL('../../public/samples/servo/', import.meta.url);
 
 const sampleSchema = z.object({
   goal: z.object({ file: z.string(), frame: z.int() }),
