@@ -1,24 +1,65 @@
-import { createEmbeddedRunner } from '../../src/runners/embedded/embedded.runner.js';
-import { silentLogger } from '../support/silent-logger.js';
-import { createScriptedRunner } from '../support/scripted.runner.js';
-import { describeRunner } from './runner.conformance.js';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-describeRunner('scripted', () => {
-  const runner = createScriptedRunner({ behaviour: { msPerFrame: 10 } });
-  return {
-    runner,
-    crash: () => {
-      runner.crash();
-    },
-  };
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { CHECKS } from '../../src/runners/conformance/checks/all.checks.js';
+import { ConformanceSuite } from '../../src/runners/conformance/conformance.js';
+import { RunnerCrashedError } from '../../src/runners/runner.errors.js';
+import { loadGoldenCase } from '../support/golden-case.js';
+import { buildRunInput, runContext } from '../support/runner-jobs.js';
+import { RUNNER_SUBJECTS, type StartedSubject } from './runner-subjects.js';
+
+describe.each(RUNNER_SUBJECTS)('runner: $name', ({ start, skips, maySkip = [] }) => {
+  let subject: StartedSubject;
+  let suite: ConformanceSuite;
+  beforeAll(async () => {
+    subject = await start();
+    // Promised is one second; a machine that runs tests on every core gets some slack.
+    suite = await ConformanceSuite.open({ ...subject.options, stopWithinMs: 20_000 });
+  });
+  afterAll(async () => {
+    await suite.close();
+    await subject.stop();
+  });
+
+  it.each(CHECKS)('$title', async (check) => {
+    const { outcome, detail } = await suite.check(check);
+    const allowed = skips.includes(check.name)
+      ? ['skipped']
+      : ['passed', ...(maySkip.includes(check.name) ? ['skipped'] : [])];
+    expect(allowed, detail).toContain(outcome);
+  });
 });
 
-describeRunner('embedded', () => {
-  const runner = createEmbeddedRunner({ logger: silentLogger, processes: 2, version: '0.0.0' });
-  return {
-    runner,
-    crash: () => {
-      for (const pid of runner.pids()) process.kill(pid, 'SIGKILL');
-    },
-  };
+describe.each(RUNNER_SUBJECTS)('processes of the runner: $name', ({ start }) => {
+  it('die under a job, which fails as crashed; the next one runs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'runner-crash-'));
+    const golden = await loadGoldenCase('dev-a-translate-xy');
+    const { options, crash, stop } = await start();
+    const runner = options.open();
+    try {
+      const input = buildRunInput(golden, folder, {
+        parameters: { endFrame: golden.currentFrameCount - 1, frameStep: 1 },
+      });
+      let hasCrashed = false;
+      const job = runner.run(
+        input,
+        runContext(({ processed }) => {
+          if (processed === 0 || hasCrashed) return;
+          hasCrashed = true;
+          void crash();
+        }),
+      );
+      await expect(job).rejects.toBeInstanceOf(RunnerCrashedError);
+      await expect(access(input.archivePath)).rejects.toMatchObject({ code: 'ENOENT' });
+      const next = await runner.run(buildRunInput(golden, folder), runContext());
+      expect(next.velocity).toHaveLength(3);
+    } finally {
+      await runner.close();
+      await stop();
+      await rm(folder, { recursive: true });
+    }
+  });
 });
