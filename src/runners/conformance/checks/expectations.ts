@@ -60,16 +60,20 @@ export function failureOf(job: Promise<RunResult>): Promise<Error | null> {
 
 type Rejection = new (...parameters: never[]) => RunnerError;
 
-/** @returns the error, which is of the wanted class. @throws Nonconformity when the job ends otherwise */
+/** @returns the error of the job, which is of the wanted class. @throws Nonconformity when the job ends otherwise */
 export async function expectRejection<Wanted extends Rejection>(
   job: Promise<RunResult>,
   wanted: Wanted,
 ): Promise<InstanceType<Wanted>> {
-  const outcome = await failureOf(job);
-  if (outcome instanceof wanted) return outcome as InstanceType<Wanted>;
-  if (outcome === null) throw new Nonconformity(`The job completed instead of ending with ${wanted.name}.`);
-  throw new Nonconformity(`The job ended with ${describeError(outcome)} instead of ${wanted.name}.`, {
-    cause: outcome,
+  return expectClass(await failureOf(job), wanted);
+}
+
+/** @param failure of a job; null when it completed. @throws Nonconformity unless it is of the wanted class */
+export function expectClass<Wanted extends Rejection>(failure: Error | null, wanted: Wanted): InstanceType<Wanted> {
+  if (failure instanceof wanted) return failure as InstanceType<Wanted>;
+  if (failure === null) throw new Nonconformity(`The job completed instead of ending with ${wanted.name}.`);
+  throw new Nonconformity(`The job ended with ${describeError(failure)} instead of ${wanted.name}.`, {
+    cause: failure,
   });
 }
 

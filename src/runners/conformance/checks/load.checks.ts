@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RunnerBusyError, RunnerUnavailableError } from '../../runner.errors.js';
 import { expect, NotApplicable, type Check } from '../check.js';
 import { readResultArchive } from './archive-content.js';
-import { expectNothingAt, expectRejection, expectResultOf } from './expectations.js';
+import { expectClass, expectNothingAt, expectRejection, expectResultOf, failureOf } from './expectations.js';
 
 /** A server with more slots is not brought to its limit by one machine that sends videos. */
 const MOST_SLOTS = 16;
@@ -65,17 +65,14 @@ export const loadChecks: readonly Check[] = [
     async run(bench) {
       const runner = bench.open();
       const input = bench.scene.longJob();
-      let outcome: Promise<unknown> = Promise.resolve();
+      let failure: Promise<Error | null> = Promise.resolve(null);
       await new Promise<void>((begun) => {
-        const job = bench.run(input, { onProgress: () => begun() }, runner);
-        outcome = expectRejection(job, RunnerUnavailableError).finally(begun);
-        // Awaited below; nobody listens yet when the job fails at once.
-        outcome.catch(() => undefined);
+        failure = failureOf(bench.run(input, { onProgress: () => begun() }, runner)).finally(begun);
         void delay(BEGUN_MS, undefined, { signal: bench.signal }).then(begun, begun);
       });
       await runner.close();
       await runner.close();
-      await outcome;
+      expectClass(await failure, RunnerUnavailableError);
       await expectNothingAt(input.archivePath);
       const { state } = await runner.health(bench.signal);
       expect(state === 'CLOSED', `Its health is ${state} after it was closed.`);
