@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -432,6 +433,37 @@ describe('D1.10 resumable uploads', () => {
     }
     expect(await user.api.credits()).toBe(100 - 2 * PRICE);
     expect((await storedFiles(app)).staging).toEqual([]);
+  });
+
+  it('refuses a file on which the decoder dies every time, instead of taking it over for ever', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'dying-decoder-'));
+    for (const name of ['ffmpeg', 'ffprobe']) {
+      await writeFile(path.join(folder, name), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+    }
+    const settings = { ...SETTINGS, FFMPEG_PATH: path.join(folder, 'ffmpeg') };
+    const dying = await startApp({ parts: ['http'], settings, alone: true });
+    try {
+      const built = await buildDataset(dying);
+      const metadata = metadataOf({ datasetId: built.id, name: 'clip', filename: 'clip.mp4' });
+      const headers = { ...TUS, 'Upload-Length': String(video.length), 'Upload-Metadata': metadata };
+      const address = addressOf(await built.user.api.request('POST', '/api/uploads', { headers }));
+      const id = path.basename(address);
+      const { store, repositories } = dying.container.infrastructure;
+      await store.partial(id).append(Readable.from([video]), 0);
+      for (const state of ['receiving', 'receiving', 'refused']) {
+        await expect(dying.container.services.uploads.finish(built.user.id, id)).rejects.toMatchObject({
+          code: state === 'refused' ? 'unsupported-video' : 'service-unavailable',
+        });
+        expect((await repositories.uploads.getAny(id)).state).toBe(state);
+      }
+      await dying.container.services.uploads.takeOver();
+      expect((await repositories.uploads.getAny(id)).problem?.detail).toContain('3 times');
+      expect(await built.user.api.credits()).toBe(100);
+      expect((await storedFiles(dying)).staging).toEqual([]);
+    } finally {
+      await dying.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('books nothing for a server that has lost its claim', async () => {

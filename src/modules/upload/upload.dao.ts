@@ -84,8 +84,9 @@ export class UploadDao extends BaseDao<UploadModel> {
   }
 
   /** Back to where it was before it was claimed, for the next to try. */
-  unclaim(id: string, token: string): Promise<UploadRow | null> {
-    return this.changeOne({ ...UNCLAIMED, state: 'receiving' }, { id, claimToken: token });
+  unclaim(id: string, token: string, failures: { ofDecoder: 0 | 1 }): Promise<UploadRow | null> {
+    const decoderFailures = literal(`decoder_failures + ${failures.ofDecoder}`);
+    return this.changeOne({ ...UNCLAIMED, state: 'receiving', decoderFailures }, { id, claimToken: token });
   }
 
   /** Complete uploads that nobody is finishing, those that have waited longest first. */

@@ -28,6 +28,8 @@ export interface Upload {
   problem: UploadProblem | null;
   /** With the state `done`, else empty. */
   videoIds: string[];
+  /** How often the decoder has failed on it, and nobody can say whose fault that was. */
+  decoderFailures: number;
   createdAt: Date;
   expiresAt: Date;
 }
@@ -39,6 +41,19 @@ export const MAX_UNFINISHED_UPLOADS = 20;
 
 /** The one refusal that the same file can outlive: the user gets credits, and finishes the upload. */
 export const PAYABLE_PROBLEM = 'insufficient-credits' satisfies ProblemCode;
+
+/** Once may be an accident of the machine; a file that fails so often is the reason itself. */
+const TOLERATED_DECODER_FAILURES = 2;
+
+/** @returns the refusal of a file on which the decoder has failed once more; null while it may be tried again */
+export function refusalOfUndecodable({ decoderFailures }: Pick<Upload, 'decoderFailures'>): AppError | null {
+  const failures = decoderFailures + 1;
+  if (failures <= TOLERATED_DECODER_FAILURES) return null;
+  return new AppError(
+    'unsupported-video',
+    `The decoder failed on this file ${failures} times. Export the video again, and upload it anew.`,
+  );
+}
 
 /** Whether the file is the reason, or what it is for: neither gets better by itself. */
 export function isFinalRefusal(error: unknown): error is AppError {

@@ -25,6 +25,7 @@ export interface UploadModel extends Model<InferAttributes<UploadModel>, InferCr
   state: CreationOptional<UploadState>;
   problem: CreationOptional<UploadProblem | null>;
   videoIds: CreationOptional<string[]>;
+  decoderFailures: CreationOptional<number>;
   claimToken: CreationOptional<string | null>;
   claimExpiresAt: CreationOptional<Date | null>;
   lockToken: CreationOptional<string | null>;
@@ -50,6 +51,7 @@ export function defineUploadModel(sequelize: Sequelize): ModelStatic<UploadModel
       state: { type: DataTypes.TEXT },
       problem: { type: DataTypes.JSONB },
       videoIds: { type: DataTypes.ARRAY(DataTypes.UUID) },
+      decoderFailures: { type: DataTypes.INTEGER },
       claimToken: { type: DataTypes.UUID },
       claimExpiresAt: { type: DataTypes.DATE },
       lockToken: { type: DataTypes.UUID },

@@ -61,8 +61,8 @@ export class UploadRepository {
     return (await this.uploads.refuse(id, token, problem, lifetimeSeconds)) !== null;
   }
 
-  async unclaim(id: string, token: string): Promise<void> {
-    await this.uploads.unclaim(id, token);
+  async unclaim(id: string, token: string, failures: { ofDecoder: 0 | 1 }): Promise<void> {
+    await this.uploads.unclaim(id, token, failures);
   }
 
   listToFinish(graceSeconds: number, limit: number): Promise<string[]> {
@@ -105,10 +105,23 @@ function present(row: UploadRow | null): Upload {
 }
 
 function toUpload(row: UploadRow): Upload {
-  const { id, userId, datasetId, name, type, metadata, state, problem, videoIds, createdAt, expiresAt } = row;
+  const {
+    id,
+    userId,
+    datasetId,
+    name,
+    type,
+    metadata,
+    state,
+    problem,
+    videoIds,
+    decoderFailures,
+    createdAt,
+    expiresAt,
+  } = row;
   const [length, received] = [Number(row.length), Number(row.received)];
   return {
     ...{ id, userId, datasetId, name, type, metadata, length, received },
-    ...{ state, problem, videoIds, createdAt, expiresAt },
+    ...{ state, problem, videoIds, decoderFailures, createdAt, expiresAt },
   };
 }

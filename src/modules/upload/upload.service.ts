@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { AppError } from '../../platform/app-error.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Logger } from '../../platform/logging/logger.js';
+import { DecoderFailedError } from '../../platform/media/video-decoder.port.js';
 import { UUID_KEY } from '../../platform/page.js';
 import { withoutKey } from '../../platform/once.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
@@ -14,6 +15,7 @@ import {
   fromProblem,
   isFinalRefusal,
   PAYABLE_PROBLEM,
+  refusalOfUndecodable,
   toProblem,
   type NewUpload,
   type Upload,
@@ -225,15 +227,18 @@ export class UploadService {
     );
   }
 
-  private async settleFailure({ id }: Upload, token: string, error: unknown): Promise<void> {
+  private async settleFailure(upload: Upload, token: string, cause: unknown): Promise<void> {
     const { logger, repositories, shutdown, lifetimeSeconds } = this.deps;
+    const { id } = upload;
+    const isOfDecoder = cause instanceof AppError && cause.cause instanceof DecoderFailedError && !shutdown.aborted;
+    const error = (isOfDecoder ? refusalOfUndecodable(upload) : null) ?? cause;
     if (isFinalRefusal(error)) {
       const isRefused = await repositories.uploads.refuse(id, token, toProblem(error), lifetimeSeconds);
       if (isRefused && error.code !== PAYABLE_PROBLEM) await this.discard(id);
       return;
     }
     if (!shutdown.aborted) logger.warn('An upload could not be finished; it is tried again', { id, error });
-    await repositories.uploads.unclaim(id, token);
+    await repositories.uploads.unclaim(id, token, { ofDecoder: isOfDecoder ? 1 : 0 });
   }
 
   private keepClaim(id: string, token: string): { signal: AbortSignal; stop(): void } {
