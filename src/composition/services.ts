@@ -151,6 +151,12 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     retentionSeconds: settings.CHECKPOINT_RETENTION,
   });
   const quotes = new QuoteService({ repositories, inference, videos });
+  const rates = {
+    wattsPerCore: settings.CPU_WATTS_PER_CORE,
+    wattsPerGpu: settings.GPU_WATTS,
+    wattsPerGib: settings.MEMORY_WATTS_PER_GIB,
+    intensity: config.gridIntensity,
+  };
   const execution = new InferenceExecutionService({
     uow,
     repositories,
@@ -164,8 +170,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
       uow,
       repositories,
       store,
-      wattsPerCore: settings.CPU_WATTS_PER_CORE,
-      gramsPerKwh: settings.CARBON_INTENSITY,
+      rates,
       resultRetentionSeconds: settings.RESULT_RETENTION ?? null,
     }),
     ending: new AttemptEndingService({
@@ -180,6 +185,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     logger,
     leaseSeconds: settings.JOB_LEASE,
     timeoutSeconds: settings.JOB_TIMEOUT,
+    rates,
   });
   const recovery = new InferenceRecoveryService({
     uow,

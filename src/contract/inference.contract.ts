@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carbonReportSchema } from './carbon.contract.js';
 import {
   defineRoute,
   idParams,
@@ -243,12 +244,15 @@ export const resultSchema = z
     energy_wh: z.number(),
     carbon_method: z.enum(['measured', 'estimated']),
     carbon_intensity: z.number().meta({ description: 'Grid intensity used, grams CO2e per kWh.' }),
+    carbon: carbonReportSchema.optional(),
     device: z.enum(['cpu', 'gpu']),
     runner: z.string(),
     goal: z.object({ frame: z.int(), keypoints: z.int().nullable() }),
     frames: z.array(frameReportSchema).meta({ description: 'One report per row of `velocity`.' }),
     frame_errors: z.array(frameErrorSchema).meta({ description: 'The frames without a velocity, and why.' }),
-    usage: z.object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() }),
+    usage: z
+      .object({ wallSeconds: z.number(), cpuSeconds: z.number(), gpuSeconds: z.number() })
+      .meta({ description: 'Of all attempts together.' }),
     model: z
       .object({
         name: z.string().meta({ example: 'CNS' }),

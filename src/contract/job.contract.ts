@@ -88,6 +88,8 @@ const attemptSchema = z.object({
     }),
   error: errorSchema.nullable(),
   resumed_rows: z.int().meta({ description: 'Rows taken over from the attempts before; it went on behind them.' }),
+  energy_wh: z.number().nullable().meta({ description: 'Watt-hours so far; null when nobody knows.' }),
+  carbon_footprint: z.number().nullable().meta({ description: 'Grams CO2e, likewise.' }),
   started_at: timeSchema,
   finished_at: timeSchema.nullable(),
 });
@@ -124,8 +126,11 @@ export const jobSchema = z
       })
       .nullable()
       .meta({ description: 'Null as long as there was none.' }),
-    carbon_footprint: z.number().nullable().meta({ description: 'Grams CO2e.' }),
-    energy_wh: z.number().nullable(),
+    carbon_footprint: z
+      .number()
+      .nullable()
+      .meta({ description: 'Grams CO2e of the attempts that have ended, also without a result; null: nobody knows.' }),
+    energy_wh: z.number().nullable().meta({ description: 'Watt-hours, likewise.' }),
   })
   .meta({ id: 'Job' });
 

@@ -109,11 +109,14 @@ export interface EnergyReport {
   source: string;
 }
 
-/** What the run consumed on the machine it ran on. */
+/** What one run consumed on the machine it ran on; not what the attempts before it did. */
 export interface RunUsage {
   wallSeconds: number;
+  /** Of all processes and threads together. */
   cpuSeconds: number;
   gpuSeconds: number;
+  /** Resident memory over time, GiB × seconds; left out or null when nobody says. */
+  memoryGibSeconds?: number | null | undefined;
   /** Null when only time is known. */
   energy: EnergyReport | null;
   /** Grams CO2e that a model server claims for the run; null when it claims nothing. */
@@ -132,8 +135,6 @@ export interface RunCheckpoint {
   frames: FrameReport[];
   /** What the runner has to remember of all frames so far, at most CHECKPOINT_STATE_BYTES; only it knows how to read it. */
   state: Uint8Array;
-  /** Consumed so far, by the attempts before as well. */
-  usage: RunUsage;
   /** A file with the pictures of these rows, which is the receiver's to keep and to remove; null when there are none. */
   picturesPath: string | null;
 }
@@ -143,7 +144,6 @@ export interface RunResume {
   velocity: number[][];
   frames: FrameReport[];
   state: Uint8Array;
-  usage: RunUsage;
   /** The files of pictures, in the order of the checkpoints. They are the caller's. */
   picturesPaths: string[];
 }
@@ -182,6 +182,8 @@ export interface RunContext {
   onRows?(rows: readonly number[][]): void;
   /** Told now and then, in order and without gaps, of what need not be done again when this run does not end well. */
   onCheckpoint?(checkpoint: RunCheckpoint): void;
+  /** Told now and then of what the run has consumed so far: that counts when it does not end well, too. */
+  onUsage?(usage: RunUsage): void;
 }
 
 export const RUNNER_STATES = ['STARTING', 'READY', 'BUSY', 'UNHEALTHY', 'CLOSED'] as const;

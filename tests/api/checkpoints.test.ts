@@ -250,7 +250,6 @@ describe('a job whose attempt did not end well', () => {
       velocity: ALL_VELOCITIES.slice(firstRow, firstRow + count),
       frames: [],
       state: new Uint8Array(),
-      usage: { wallSeconds: 1, cpuSeconds: 1, gpuSeconds: 0, energy: null, reportedCarbonGrams: null },
       runnerKey: 'script',
       picturesKey: null,
     });

@@ -339,7 +339,7 @@ describe('the real engine behind the API', () => {
       for (const component of velocity[0]) expect(Math.abs(component)).toBeLessThan(1e-3);
       expect(usage.cpuSeconds).toBeGreaterThan(0);
       expect(energy).toBeGreaterThan(0);
-      expect(carbon).toBeCloseTo((energy / 1000) * 445, 9);
+      expect(carbon).toBeCloseTo((energy / 1000) * 481, 9);
       expect(warnings.join(' ')).toMatch(/GPU/);
       expect(await statusesOf(app, id)).toEqual(['PENDING', 'RUNNING', 'COMPLETED']);
     } finally {

@@ -21,6 +21,7 @@ import {
   type RunnerHealth,
   type RunResult,
   type RunResume,
+  type RunUsage,
 } from '../../src/runners/runner.port.js';
 
 /** What a scripted runner does with one job. */
@@ -33,6 +34,8 @@ export interface Script {
   hangAfterFrames?: number;
   /** Makes a checkpoint behind every so many frames, each with a file of pictures; default: none. */
   checkpointEvery?: number;
+  /** What it says to have consumed, at any time; default: the time it took. */
+  usage?: Partial<RunUsage>;
   /** Velocity of a frame; default a small value that depends on the frame. */
   velocity?: (frame: number) => number[];
 }
@@ -129,7 +132,7 @@ async function play(
   script: Script,
   input: RunInput,
   signal: AbortSignal,
-  { onProgress, onRows, onCheckpoint }: RunContext,
+  { onProgress, onRows, onCheckpoint, onUsage }: RunContext,
 ): Promise<RunResult> {
   const { startFrame, endFrame, frameStep, goalFrameId } = input.parameters;
   const { msPerFrame = 0, failure, hangAfterFrames, velocity = smallVelocity, checkpointEvery = Infinity } = script;
@@ -140,16 +143,18 @@ async function play(
   const pictures = await picturesIn(input.resume);
   let kept = rows.length;
   const usage = () => ({
-    wallSeconds: (performance.now() - startedAt) / 1000 + (input.resume?.usage.wallSeconds ?? 0),
+    wallSeconds: (performance.now() - startedAt) / 1000,
     cpuSeconds: 0,
     // One for each attempt that made checkpoints.
-    gpuSeconds: (input.resume?.usage.gpuSeconds ?? 0) + (checkpointEvery === Infinity ? 0 : 1),
+    gpuSeconds: checkpointEvery === Infinity ? 0 : 1,
     energy: null,
     reportedCarbonGrams: null,
+    ...script.usage,
   });
   for (let processed = rows.length; processed < total; processed++) {
     const frame = startFrame + processed * frameStep;
     onProgress({ processed, total });
+    onUsage?.(usage());
     if (failure?.afterFrames === processed) throw failure.error;
     if (hangAfterFrames === processed) await untilAborted(signal);
     await delay(msPerFrame, undefined, { signal });
@@ -161,7 +166,7 @@ async function play(
     const picturesPath = `${input.archivePath}.pictures-${kept}`;
     await writeFile(picturesPath, JSON.stringify(pictures.slice(kept)));
     const state = Buffer.from(`state behind ${rows.length} rows`);
-    const made = { velocity: rows.slice(kept), frames: frames.slice(kept), state, usage: usage() };
+    const made = { velocity: rows.slice(kept), frames: frames.slice(kept), state };
     onCheckpoint({ firstRow: kept, ...made, picturesPath });
     kept = rows.length;
   }

@@ -4,13 +4,15 @@ import { repeatWhileUnavailable } from '../../platform/database/while-unavailabl
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import type { RunnerDescription, RunResult } from '../../runners/runner.port.js';
+import { footprintOf, type Footprint, type FootprintRates } from '../carbon/footprint.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
+import { carbonReportOf } from '../carbon/carbon-report.domain.js';
 import { archiveKey, type Archive } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
 import { removeCheckpointFiles } from './checkpoint-files.js';
 import type { CheckpointRepository } from './checkpoint.repository.js';
-import { footprintOf, type Claim, type Footprint, type Job } from './inference.domain.js';
+import type { Claim, Job } from './inference.domain.js';
 import { statusEvent } from './inference.events.js';
 import type { InferenceRepository } from './inference.repository.js';
 import { settleCompleted } from './inference.settlement.js';
@@ -27,8 +29,7 @@ interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Pick<Repositories, 'results'>;
   store: ObjectStore;
-  wattsPerCore: number;
-  gramsPerKwh: number;
+  rates: FootprintRates;
   /** How long results are kept; null for ever. */
   resultRetentionSeconds: number | null;
 }
@@ -59,13 +60,11 @@ export class AttemptCompletionService {
       bytes: staged.bytes,
       sha256: staged.sha256,
     };
-    const footprint = footprintOf(run.result.usage, this.deps);
-    const payload = this.presentResult(claim.job, run, footprint);
     // File before row: without the row the sweeper takes the file away.
     await staged.commit(archive.key);
     let isOurs: boolean;
     try {
-      isOurs = await repeatWhileUnavailable(() => this.writeResult(claim, payload, archive, footprint, logger), {
+      isOurs = await repeatWhileUnavailable(() => this.writeResult(claim, run, archive, logger), {
         signal: shutdown,
         forMs: KEEP_RESULT_MS,
         onFailure: (error) => logger.warn('The result cannot be written now; trying again', { error }),
@@ -78,21 +77,19 @@ export class AttemptCompletionService {
       await this.deps.store.delete(archive.key);
       return false;
     }
-    logger.info('Job completed', { frames: payload.velocity.length, seconds: run.result.usage.wallSeconds });
+    logger.info('Job completed', { frames: run.result.velocity.length, seconds: run.result.usage.wallSeconds });
     return true;
   }
 
   /** @returns whether this result is that of the job, written now or by an earlier try that was not answered */
-  private async writeResult(
-    claim: Claim,
-    payload: StoredInferenceResult,
-    archive: Archive,
-    footprint: Footprint,
-    logger: Logger,
-  ): Promise<boolean> {
+  private async writeResult(claim: Claim, run: FinishedRun, archive: Archive, logger: Logger): Promise<boolean> {
+    const { velocity, usage, device } = run.result;
+    const own = footprintOf(usage, this.deps.rates, device);
     const orphanedKeys = await this.deps.uow.run(async ({ repositories }) => {
-      const completed = await repositories.jobs.completeIfClaimed(claim, payload.velocity.length, footprint);
-      if (completed === null) return null;
+      const ours = await repositories.jobs.completeIfClaimed(claim, velocity.length, own);
+      if (ours === null) return null;
+      const { job: completed, footprint } = ours;
+      const payload = this.presentResult(completed, run, footprint);
       const keptSeconds = this.deps.resultRetentionSeconds;
       await repositories.results.add({ jobId: completed.id, payload, archive, keptSeconds });
       await settleCompleted(repositories.credits, completed);
@@ -125,18 +122,15 @@ export class AttemptCompletionService {
       carbon_footprint: footprint.carbonGrams,
       download_url: `/api/inference/result/zip/${job.id}`,
       message: result.message,
-      energy_wh: footprint.energyWh,
-      carbon_method: footprint.method,
-      carbon_intensity: this.deps.gramsPerKwh,
+      energy_wh: footprint.energy.totalWh,
+      carbon_method: footprint.energy.method,
+      carbon_intensity: this.deps.rates.intensity.gramsPerKwh,
+      carbon: carbonReportOf(footprint, this.deps.rates.intensity),
       device: result.device,
       runner: `${runner.kind}/${runner.name}@${runner.version}`,
       goal: result.goal,
       frames: result.frames,
-      usage: {
-        wallSeconds: result.usage.wallSeconds,
-        cpuSeconds: result.usage.cpuSeconds,
-        gpuSeconds: result.usage.gpuSeconds,
-      },
+      usage: footprint.consumption,
       model: result.model,
       warnings: result.warnings,
     };

@@ -9,6 +9,7 @@ import type { CheckpointRepository } from './checkpoint.repository.js';
 import type { ClaimKeeper } from './claim-keeper.js';
 import { JobFiles } from './job-files.js';
 import type { PartialRowsLog } from './partial-rows-log.js';
+import type { UsageLog } from './usage-log.js';
 
 interface Deps {
   repositories: { checkpoints: CheckpointRepository; videos: VideoRepository };
@@ -20,6 +21,7 @@ export interface RunLogs {
   keeper: ClaimKeeper;
   partialRows: PartialRowsLog;
   checkpoints: CheckpointLog | null;
+  usage: UsageLog;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface RunLogs {
 export async function runAttempt(
   { claim: { job }, start, runner }: OpenAttempt,
   scratch: ScratchFile,
-  { keeper, partialRows, checkpoints }: RunLogs,
+  { keeper, partialRows, checkpoints, usage }: RunLogs,
   { repositories, store }: Deps,
 ): Promise<RunResult> {
   const [goal, current] = await Promise.all([
@@ -54,6 +56,7 @@ export async function runAttempt(
         signal: keeper.signal,
         onProgress: (progress) => keeper.report(progress),
         onRows: (rows) => partialRows.add(rows),
+        onUsage: (consumed) => usage.add(consumed),
         ...(checkpoints === null ? {} : { onCheckpoint: (checkpoint) => checkpoints.add(checkpoint) }),
       },
     );

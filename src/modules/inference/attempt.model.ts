@@ -7,6 +7,7 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
+import type { Footprint } from '../carbon/footprint.domain.js';
 import type { AttemptOutcome } from './inference.domain.js';
 
 export interface AttemptModel extends Model<InferAttributes<AttemptModel>, InferCreationAttributes<AttemptModel>> {
@@ -21,6 +22,8 @@ export interface AttemptModel extends Model<InferAttributes<AttemptModel>, Infer
   finishedAt: CreationOptional<Date | null>;
   /** Taken over from the attempts before. */
   resumedRows: CreationOptional<number>;
+  /** What it has consumed, as far as that is known; it stays when it ends. */
+  footprint: CreationOptional<Footprint | null>;
 }
 
 export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptModel> {
@@ -37,6 +40,7 @@ export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptMod
       startedAt: { type: DataTypes.DATE },
       finishedAt: { type: DataTypes.DATE },
       resumedRows: { type: DataTypes.INTEGER },
+      footprint: { type: DataTypes.JSONB },
     },
     { tableName: 'inference_attempts' },
   );

@@ -7,7 +7,6 @@ import {
   type ModelStatic,
   type Sequelize,
 } from 'sequelize';
-import type { RunUsage } from '../../runners/runner.port.js';
 
 export interface CheckpointModel extends Model<
   InferAttributes<CheckpointModel>,
@@ -19,7 +18,6 @@ export interface CheckpointModel extends Model<
   runnerKey: string;
   /** What the runner remembers; only it knows how to read it. */
   state: Buffer;
-  usage: RunUsage;
   createdAt: CreationOptional<Date>;
 }
 
@@ -31,7 +29,6 @@ export function defineCheckpointModel(sequelize: Sequelize): ModelStatic<Checkpo
       rowCount: { type: DataTypes.INTEGER, allowNull: false },
       runnerKey: { type: DataTypes.TEXT, allowNull: false },
       state: { type: DataTypes.BLOB, allowNull: false },
-      usage: { type: DataTypes.JSONB, allowNull: false },
       createdAt: { type: DataTypes.DATE },
     },
     { tableName: 'inference_checkpoints' },

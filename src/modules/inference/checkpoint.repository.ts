@@ -33,12 +33,12 @@ export class CheckpointRepository {
    */
   async addIfClaimed({ job, token }: Claim, checkpoint: StoredCheckpoint): Promise<boolean> {
     if (!(await this.jobs.holdClaim(job.id, token))) return false;
-    const { firstRow, velocity, frames, state, usage, runnerKey, picturesKey } = checkpoint;
+    const { firstRow, velocity, frames, state, runnerKey, picturesKey } = checkpoint;
     const rowCount = firstRow + velocity.length;
     const before = (await this.checkpoints.findByJob(job.id))?.rowCount ?? 0;
     if (before === rowCount) return true;
     if (before !== firstRow) throw new Error(`A checkpoint from row ${firstRow} does not follow the ${before} before`);
-    await this.checkpoints.put({ jobId: job.id, rowCount, runnerKey, state: Buffer.from(state), usage });
+    await this.checkpoints.put({ jobId: job.id, rowCount, runnerKey, state: Buffer.from(state) });
     const starts = velocity.map((_, row) => row).filter((row) => row % ROWS_PER_PIECE === 0);
     await this.pieces.add(
       starts.map((start) => {
@@ -83,7 +83,6 @@ export class CheckpointRepository {
       velocity: pieces.flatMap((piece) => piece.velocity),
       frames: pieces.flatMap((piece) => piece.frames),
       state: checkpoint.state,
-      usage: checkpoint.usage,
       picturesKeys: pieces.flatMap(({ picturesKey }) => picturesKey ?? []),
     };
   }

@@ -2,6 +2,7 @@ import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { EventBus } from '../../platform/events/event-bus.port.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
+import type { FootprintRates } from '../carbon/footprint.domain.js';
 import type { EventRepository } from '../event/event.repository.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { AttemptCompletionService } from './attempt-completion.service.js';
@@ -16,6 +17,7 @@ import { ClaimKeeper } from './claim-keeper.js';
 import type { InferenceRepository } from './inference.repository.js';
 import { PartialRowsLog } from './partial-rows-log.js';
 import { ProgressLog } from './progress-log.js';
+import { UsageLog } from './usage-log.js';
 
 interface Repositories {
   checkpoints: CheckpointRepository;
@@ -35,6 +37,7 @@ interface Deps {
   logger: Logger;
   leaseSeconds: number;
   timeoutSeconds: number;
+  rates: FootprintRates;
 }
 
 /** Told in the log, and to the owner with the result. */
@@ -68,7 +71,7 @@ export class InferenceExecutionService {
     await removeCheckpointFiles(this.deps.store, start.orphanedKeys, logger);
     const scratch = await this.deps.store.scratch('.zip');
     const logs = this.listen(attempt, shutdown, logger);
-    const { keeper, checkpoints } = logs;
+    const { keeper, checkpoints, usage } = logs;
     cancelBell.onRing(() => keeper.check());
     try {
       const run = await runAttempt(attempt, scratch, logs, this.deps);
@@ -82,6 +85,7 @@ export class InferenceExecutionService {
     } catch (error) {
       // What is written behind the end of the attempt is refused.
       await checkpoints?.flush();
+      await usage.flush();
       await keeper.close();
       await this.deps.ending.end(claim, keeper.stopReason, error, logger);
     } finally {
@@ -95,6 +99,7 @@ export class InferenceExecutionService {
     const progressLog = new ProgressLog(claim, { uow: this.deps.uow, logger });
     const partialRows = new PartialRowsLog(claim, { jobs, logger }, start.resumedRows);
     const checkpoints = this.checkpointLog(attempt, logger);
+    const usage = new UsageLog(claim, { jobs, logger, rates: this.deps.rates });
     const keeper = new ClaimKeeper({
       leaseSeconds: this.deps.leaseSeconds,
       timeoutSeconds: Math.min(this.deps.timeoutSeconds, claim.job.timeoutSeconds ?? Infinity),
@@ -104,10 +109,11 @@ export class InferenceExecutionService {
       renewed: () => {
         partialRows.tell();
         checkpoints?.tell();
+        usage.tell();
       },
       logProgress: (progress) => progressLog.tell(progress),
     });
-    return { keeper, partialRows, checkpoints };
+    return { keeper, partialRows, checkpoints, usage };
   }
 
   /** @returns null for a runner that makes no checkpoints */

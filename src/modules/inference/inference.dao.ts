@@ -3,6 +3,7 @@ import { CANCEL_CHANNEL } from '../../platform/events/event-bus.port.js';
 import type { JobStatus } from '../../contract/inference.contract.js';
 import { BaseDao } from '../../platform/database/base.dao.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { Footprint } from '../carbon/footprint.domain.js';
 import type { ExpiredClaim } from './inference.domain.js';
 import type { JobModel } from './inference.model.js';
 
@@ -177,6 +178,17 @@ export class JobDao extends BaseDao<JobModel> {
     );
   }
 
+  /** Adds what an attempt has consumed to what those before it did. */
+  async addFootprint(id: string, { energy, carbonGrams }: Footprint): Promise<JobRow> {
+    const values = {
+      energyWh: literal(`coalesce(energy_wh, 0) + ${amount(energy.totalWh)}`),
+      carbonFootprint: literal(`coalesce(carbon_footprint, 0) + ${amount(carbonGrams)}`),
+    };
+    const row = await this.changeOne(values, { id });
+    if (row === null) throw new Error(`There is no job ${id}`);
+    return row;
+  }
+
   /** Tells whether the claim is held, and keeps it so until this transaction ends: its end waits that long. */
   async holdClaim(id: string, token: string): Promise<boolean> {
     const rows = await this.rows(
@@ -220,6 +232,12 @@ export class JobDao extends BaseDao<JobModel> {
     );
     return rows[0]?.get({ plain: true }) ?? null;
   }
+}
+
+/** A number as SQL has it. */
+function amount(value: number): string {
+  if (!Number.isFinite(value)) throw new RangeError(`${value} is not an amount`);
+  return `${value}::double precision`;
 }
 
 /** A time from now on the database's clock. */

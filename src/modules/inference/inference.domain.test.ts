@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { JOB_STATUSES, type JobStatus } from '../../contract/inference.contract.js';
-import type { RunParameters, RunUsage } from '../../runners/runner.port.js';
+import type { RunParameters } from '../../runners/runner.port.js';
 import { priceOfFrames } from '../credit/credit.domain.js';
 import type { Video } from '../video/video.domain.js';
-import {
-  backoffMs,
-  canTransition,
-  FINAL_STATUSES,
-  footprintOf,
-  isFinal,
-  pairVideos,
-  processedFrames,
-} from './inference.domain.js';
+import { backoffMs, canTransition, FINAL_STATUSES, isFinal, pairVideos, processedFrames } from './inference.domain.js';
 
 const video = (id: string): Video => ({
   id,
@@ -84,31 +76,6 @@ describe('backoffMs', () => {
   it('spreads by at most half', () => {
     expect(backoffMs(2, 2, most)).toBe(3_000);
     expect(backoffMs(3, 2, () => 0.5)).toBe(5_000);
-  });
-});
-
-describe('footprintOf', () => {
-  const rates = { wattsPerCore: 10, gramsPerKwh: 445 };
-  const meter = { method: 'measured', cpuWh: null, gpuWh: null, memoryWh: null, source: 'RAPL' } as const;
-  const usage: RunUsage = { wallSeconds: 100, cpuSeconds: 360, gpuSeconds: 0, energy: null, reportedCarbonGrams: null };
-
-  it('estimates from the processor time', () => {
-    // 360 s × 10 W = 1 Wh = 0.001 kWh; × 445 g/kWh.
-    const { energyWh, carbonGrams, method } = footprintOf(usage, rates);
-    expect([energyWh, method]).toEqual([1, 'estimated']);
-    expect(carbonGrams).toBeCloseTo(0.445, 12);
-  });
-
-  it('believes a meter instead, also when it read nothing', () => {
-    expect(footprintOf({ ...usage, energy: { ...meter, cpuWh: 1500, gpuWh: 500 } }, rates)).toEqual({
-      energyWh: 2000,
-      carbonGrams: 890,
-      method: 'measured',
-    });
-    expect(footprintOf({ ...usage, energy: { ...meter, cpuWh: 0 } }, rates)).toMatchObject({
-      energyWh: 0,
-      method: 'measured',
-    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { JOB_STATUSES, type JobStatus } from '../../contract/inference.contract.js';
 import type { PageRequest } from '../../platform/page.js';
-import type { Intrinsics, RunParameters, RunProgress, RunUsage } from '../../runners/runner.port.js';
+import type { Intrinsics, RunParameters, RunProgress } from '../../runners/runner.port.js';
 import type { Video } from '../video/video.domain.js';
 
 export interface Job {
@@ -29,6 +29,7 @@ export interface Job {
   startDeadline: Date | null;
   /** Longest time that its owner gives an attempt. */
   timeoutSeconds: number | null;
+  /** Grams CO2e, and watt-hours, of the attempts that have ended; null as long as nothing is known. */
   carbonGrams: number | null;
   energyWh: number | null;
 }
@@ -108,26 +109,4 @@ export function processedFrames({ startFrame, endFrame, frameStep }: RunParamete
 export function backoffMs(next: number, baseSeconds: number, random: () => number): number {
   const exponential = Math.min(baseSeconds * 2 ** (next - 2), 300);
   return Math.round(exponential * 1000 * (1 + random() / 2));
-}
-
-export interface Footprint {
-  energyWh: number;
-  /** Grams CO2e. */
-  carbonGrams: number;
-  method: 'measured' | 'estimated';
-}
-
-/**
- * Energy of a run: what the runner reports, or processor time × power of a busy core. Carbon is energy × grid intensity
- * (GHG Protocol, location-based method).
- */
-export function footprintOf(usage: RunUsage, rates: { wattsPerCore: number; gramsPerKwh: number }): Footprint {
-  const { energy } = usage;
-  const estimatedWh = (usage.cpuSeconds * rates.wattsPerCore) / 3600;
-  const energyWh = energy === null ? estimatedWh : (energy.cpuWh ?? 0) + (energy.gpuWh ?? 0) + (energy.memoryWh ?? 0);
-  return {
-    energyWh,
-    carbonGrams: (energyWh / 1000) * rates.gramsPerKwh,
-    method: energy?.method ?? 'estimated',
-  };
 }

@@ -45,9 +45,11 @@ export function presentJob(view: JobView) {
     current_video: view.currentVideo,
     parameters: inOrder(parametersSchema.shape, job.parameters),
     settlement: view.settlement,
-    attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, ...attempt }) => ({
+    attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, footprint, ...attempt }) => ({
       ...attempt,
       resumed_rows: resumedRows,
+      energy_wh: footprint?.energy.totalWh ?? null,
+      carbon_footprint: footprint?.carbonGrams ?? null,
       started_at: startedAt.toISOString(),
       finished_at: isoTime(finishedAt),
     })),

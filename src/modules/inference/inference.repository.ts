@@ -3,6 +3,8 @@ import { AppError, notFound } from '../../platform/app-error.js';
 import { cutPage, decodeCursor, NUMBER_KEY, UUID_KEY, type Page } from '../../platform/page.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
+import { sumFootprints, type Footprint } from '../carbon/footprint.domain.js';
+import { UsageDayDao } from '../usage/usage-day.dao.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
 import { toJob } from './inference.mapping.js';
@@ -14,7 +16,6 @@ import {
   type AttemptOutcome,
   type Claim,
   type ExpiredClaim,
-  type Footprint,
   type Job,
 } from './inference.domain.js';
 
@@ -60,12 +61,14 @@ export class InferenceRepository {
   private readonly lists: JobListDao;
   private readonly attempts: AttemptDao;
   private readonly partials: PartialRowsDao;
+  private readonly usageDays: UsageDayDao;
 
   constructor(scope: DatabaseScope) {
     this.jobs = new JobDao(scope);
     this.lists = new JobListDao(scope);
     this.attempts = new AttemptDao(scope);
     this.partials = new PartialRowsDao(scope);
+    this.usageDays = new UsageDayDao(scope);
   }
 
   async create(job: NewJob): Promise<Job> {
@@ -110,11 +113,25 @@ export class InferenceRepository {
     return row === null ? null : { cancelRequested: row.cancelRequestedAt !== null };
   }
 
-  /** RUNNING → COMPLETED; not when the job is to be cancelled. */
-  async completeIfClaimed(claim: Claim, frames: number, footprint: Footprint): Promise<Job | null> {
+  /** What an attempt that goes on has consumed so far: with its end, whichever it is, that counts. */
+  noteFootprint({ token }: Claim, footprint: Footprint): Promise<void> {
+    return this.attempts.setFootprint(token, footprint);
+  }
+
+  /**
+   * RUNNING → COMPLETED; not when the job is to be cancelled.
+   * @param own what the attempt has consumed
+   * @returns the job, and what all of its attempts have consumed
+   */
+  async completeIfClaimed(
+    claim: Claim,
+    frames: number,
+    own: Footprint,
+  ): Promise<{ job: Job; footprint: Footprint } | null> {
+    const footprint = sumFootprints([...(await this.attempts.endedFootprints(claim.job.id)), own]);
     const fields = {
       carbonFootprint: footprint.carbonGrams,
-      energyWh: footprint.energyWh,
+      energyWh: footprint.energy.totalWh,
       progressProcessed: frames,
       progressTotal: frames,
       errorCode: null,
@@ -122,9 +139,11 @@ export class InferenceRepository {
     };
     const row = await this.jobs.finish(claim.job.id, claim.token, 'COMPLETED', fields, NOT_CANCELLED);
     if (row === null) return null;
+    await this.attempts.setFootprint(claim.token, own);
     await this.attempts.finish(claim.token, 'COMPLETED', null);
+    await this.usageDays.add(row.userId, { jobs: 1, frames, credits: row.cost, footprint: own });
     await this.partials.deleteOf(claim.job.id);
-    return toJob(row);
+    return { job: toJob(row), footprint };
   }
 
   /**
@@ -188,9 +207,10 @@ export class InferenceRepository {
   }
 
   private async closeAttempt(row: JobRow, { token, outcome, failure }: AttemptEnding): Promise<Job> {
-    await this.attempts.finish(token, outcome, failure);
+    const footprint = await this.attempts.finish(token, outcome, failure);
+    await this.usageDays.add(row.userId, { jobs: 0, frames: 0, credits: 0, footprint });
     await this.partials.deleteOf(row.id);
-    return toJob(row);
+    return toJob(footprint === null ? row : await this.jobs.addFootprint(row.id, footprint));
   }
 
   spentAttempts(jobId: string): Promise<number> {

@@ -1,4 +1,5 @@
 import type { PathPoint } from '../../runners/trajectory.js';
+import type { Footprint } from '../carbon/footprint.domain.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 
@@ -13,6 +14,8 @@ export interface AttemptView {
   finishedAt: Date | null;
   /** Rows taken over from the attempts before. */
   resumedRows: number;
+  /** Null when nobody knows. */
+  footprint: Footprint | null;
 }
 
 /** What became of the credits of a job. */

@@ -1,4 +1,5 @@
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { Footprint } from '../carbon/footprint.domain.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 import { ROWS_PER_PIECE, type JobView, type Settlement, type Wait } from './job-view.domain.js';
@@ -22,6 +23,7 @@ interface Surroundings {
     started_at: string;
     finished_at: string | null;
     resumed_rows: number;
+    footprint: Footprint | null;
   }[];
   retried_by: string[];
   bookings: string[];
@@ -114,7 +116,7 @@ SELECT job.*, dataset.name AS dataset_name, dataset.deleted_at IS NOT NULL AS da
   goal.name AS goal_name, current.name AS current_name,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
      'number', number, 'outcome', outcome, 'code', error_code, 'message', error_message,
-     'started_at', started_at, 'finished_at', finished_at,
+     'started_at', started_at, 'finished_at', finished_at, 'footprint', footprint,
      'resumed_rows', resumed_rows) ORDER BY number), '[]')
    FROM inference_attempts WHERE job_id = job.id) AS attempts,
   ARRAY(SELECT id FROM inference_jobs WHERE retry_of = job.id ORDER BY created_at, id) AS retried_by,
@@ -151,6 +153,7 @@ function toView(row: JobRow & Surroundings): JobView {
       startedAt: new Date(attempt.started_at),
       finishedAt: attempt.finished_at === null ? null : new Date(attempt.finished_at),
       resumedRows: attempt.resumed_rows,
+      footprint: attempt.footprint,
     })),
     retriedBy: row.retried_by,
     settlement: settlementOf(job, row.bookings),

@@ -434,14 +434,31 @@ export const SETTINGS = define({
   CARBON_INTENSITY: {
     group: 'Carbon',
     schema: decimal(0, 5000),
-    default: '445',
-    description: 'Grid intensity, grams CO2e per kWh (default: world average 2024, IEA Electricity 2025).',
+    description: 'Grid intensity of your own, grams CO2e per kWh, instead of the average of `CARBON_REGION`.',
+  },
+  CARBON_REGION: {
+    group: 'Carbon',
+    schema: text,
+    default: 'WORLD',
+    description: 'Grid that the machines draw from: an ISO 3166-1 country code, or `WORLD`; yearly averages by Ember.',
   },
   CPU_WATTS_PER_CORE: {
     group: 'Carbon',
     schema: decimal(0, 1000),
     default: '10',
-    description: 'Electric power of one busy core with its share of the machine, for estimates.',
+    description: 'Electric power of one busy core, for estimates where no meter can be read.',
+  },
+  GPU_WATTS: {
+    group: 'Carbon',
+    schema: decimal(0, 10_000),
+    default: '300',
+    description: 'Electric power of one busy GPU, for estimates: its TDP.',
+  },
+  MEMORY_WATTS_PER_GIB: {
+    group: 'Carbon',
+    schema: decimal(0, 100),
+    default: '0.4',
+    description: 'Electric power of memory, for estimates (0.3725 W per GB: Green Algorithms, 2021).',
   },
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
+import { intensityOf, ownIntensity, type GridIntensity } from '../grid-intensity.js';
 import { SETTINGS, type Setting, type SettingName, type Settings } from './config.schema.js';
 
 /** The start stops here; `problems` holds one line for each thing to mend. */
@@ -40,6 +41,8 @@ export interface Config {
   /** Threads in each of them. */
   readonly engineThreads: number;
   readonly workerConcurrency: number;
+  /** What the electricity of this installation stands for. */
+  readonly gridIntensity: GridIntensity;
   /** Things to say at the start: settings that are read and have no effect. */
   readonly warnings: readonly string[];
 }
@@ -89,11 +92,22 @@ export function loadConfig(source: ConfigSource): Config {
     engineProcesses,
     engineThreads: settings.ENGINE_THREADS ?? defaultEngineThreads(engineProcesses),
     workerConcurrency: settings.WORKER_CONCURRENCY ?? engineProcesses,
+    gridIntensity: gridIntensity(settings),
     warnings:
       settings.FASTAPI_HOST === undefined
         ? []
         : ['FASTAPI_HOST is set, but this version has no model servers yet: jobs run on the embedded engine'],
   });
+}
+
+/** The installation's own figure wins over that of its region. */
+function gridIntensity({ CARBON_INTENSITY: own, CARBON_REGION: region }: Settings): GridIntensity {
+  if (own !== undefined) return ownIntensity(own);
+  const known = intensityOf(region);
+  if (known !== null) return known;
+  throw new ConfigError([
+    `CARBON_REGION: no data for this region; use an ISO 3166-1 code of a country, WORLD, or set CARBON_INTENSITY (is "${region}")`,
+  ]);
 }
 
 /** What an engine may need for the largest frames it takes. */

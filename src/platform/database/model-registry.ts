@@ -18,6 +18,7 @@ import { defineStoredFileModel } from '../../modules/stored-file/stored-file.mod
 import { defineLoginAttemptModel } from '../../modules/session/login-attempt.model.js';
 import { defineSessionModel } from '../../modules/session/session.model.js';
 import { defineUploadModel } from '../../modules/upload/upload.model.js';
+import { defineUsageDayModel } from '../../modules/usage/usage-day.model.js';
 import { defineWebhookAttemptModel } from '../../modules/webhook/webhook-attempt.model.js';
 import { defineWebhookDeliveryModel } from '../../modules/webhook/webhook-delivery.model.js';
 import { defineWebhookModel } from '../../modules/webhook/webhook.model.js';
@@ -49,6 +50,7 @@ export function defineModels(sequelize: Sequelize) {
     webhookAttempts: defineWebhookAttemptModel(sequelize),
     liveConnections: defineLiveConnectionModel(sequelize),
     uploads: defineUploadModel(sequelize),
+    usageDays: defineUsageDayModel(sequelize),
   };
 }
 

@@ -131,7 +131,7 @@ export class EngineHandle {
   }
 
   /** @throws RunnerError; afterwards the engine may be gone (see `alive`) or not fit for more jobs (`healthy`) */
-  execute(input: RunInput, { signal, onProgress, onRows, onCheckpoint }: RunContext): Promise<RunResult> {
+  execute(input: RunInput, { signal, onProgress, onRows, onCheckpoint, onUsage }: RunContext): Promise<RunResult> {
     if (this.assignment !== null) throw new Error('An engine works on one job at a time.');
     const runId = ++this.assignedJobs;
     return new Promise((resolve, reject) => {
@@ -168,6 +168,9 @@ export class EngineHandle {
           } else if (message.type === 'rows') {
             const { rows } = message;
             this.tellProgress(() => onRows?.(rows));
+          } else if (message.type === 'usage') {
+            const { usage } = message;
+            this.tellProgress(() => onUsage?.(usage));
           } else if (message.type === 'checkpoint') {
             const { checkpoint } = message;
             this.tellProgress(() => onCheckpoint?.(checkpoint));

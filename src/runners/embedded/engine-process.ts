@@ -90,6 +90,9 @@ async function attempt(
           while (rows.length > 0) send({ type: 'rows', runId, rows: rows.splice(0, ROWS_PER_MESSAGE) });
           send({ type: 'progress', runId, ...progress });
         }),
+        onUsage: (usage) => {
+          send({ type: 'usage', runId, usage });
+        },
         ...(wantsCheckpoints ? { checkpoints: checkpointsOf(runId) } : {}),
         onAlive: () => {
           send({ type: 'alive', runId });

@@ -44,6 +44,7 @@ const usageSchema = z.object({
   wallSeconds: z.number().nonnegative(),
   cpuSeconds: z.number().nonnegative(),
   gpuSeconds: z.number().nonnegative(),
+  memoryGibSeconds: z.number().nonnegative().nullish(),
   energy: z
     .object({
       method: z.enum(ENERGY_METHODS),
@@ -85,7 +86,6 @@ const runInputSchema = z.object({
       velocity: velocitySchema,
       frames: framesSchema,
       state: stateSchema,
-      usage: usageSchema,
       picturesPaths: z.array(z.string()),
     })
     .optional(),
@@ -107,7 +107,6 @@ const checkpointSchema = z.object({
   velocity: velocitySchema,
   frames: framesSchema,
   state: stateSchema,
-  usage: usageSchema,
   picturesPath: z.string().nullable(),
 }) satisfies z.ZodType<RunCheckpoint>;
 
@@ -137,6 +136,8 @@ export const engineMessageSchema = z.discriminatedUnion('type', [
     processed: z.int().nonnegative(),
     total: z.int().nonnegative(),
   }),
+  /** Consumed by the job so far. */
+  z.object({ type: z.literal('usage'), runId: z.int(), usage: usageSchema }),
   /** Finished rows of the result, in order. */
   z.object({
     type: z.literal('rows'),

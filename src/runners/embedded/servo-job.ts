@@ -7,7 +7,7 @@ import {
   type VideoFrame,
 } from '../../platform/media/video-decoder.port.js';
 import { RunnerCheckpointError, RunnerInputError } from '../runner.errors.js';
-import type { FrameReport, RunInput, RunProgress, RunResult, RunResume } from '../runner.port.js';
+import type { FrameReport, RunInput, RunProgress, RunResult, RunResume, RunUsage } from '../runner.port.js';
 import { copyEarlierPictures } from './archive/earlier-pictures.js';
 import { openResultArchive, type ResultArchive } from '../result/result-archive.js';
 import { Checkpointer, type CheckpointReceiver } from '../result/checkpointer.js';
@@ -18,7 +18,8 @@ import { writeReports } from '../result/write-reports.js';
 import { mapInOrder } from './observers/map-in-order.js';
 import { StateMismatchError } from './policy/servo-policy.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
-import { startUsageMeter, type UsageMeter } from './usage-meter.js';
+import { startUsageMeter } from './usage/usage-meter.js';
+import { UsageTeller } from './usage/usage-teller.js';
 import type { createServoPipeline, ServoPipeline, ServoPipelineContext, StepResult } from './pipeline.js';
 
 /** How often a wait for the decoder is reported as life; the decoder has its own deadline for hanging. */
@@ -38,6 +39,8 @@ export interface ServoJobContext {
   onRow(velocity: number[]): void;
   /** The job waits for something that watches itself. */
   onAlive(): void;
+  /** Consumed by the job so far; told now and then, and at the end of a job without a result. */
+  onUsage?(usage: RunUsage): void;
   /** Left out where nobody keeps them. */
   checkpoints?: CheckpointReceiver;
 }
@@ -67,10 +70,12 @@ async function runIntoArchive(
   input: RunInput,
   archive: ResultArchive,
   deps: ServoJobDeps,
-  context: ServoJobContext,
+  listeners: ServoJobContext,
 ): Promise<RunResult> {
   const { parameters, resume } = input;
-  const meter = startUsageMeter(resume?.usage);
+  const meter = startUsageMeter();
+  const usage = new UsageTeller(meter, listeners.onUsage);
+  const context = tellingUsage(listeners, usage);
   const videos = deps.decoder.openSession();
   let pipeline: ServoPipeline | null = null;
   let pictures: PictureWriter | null = null;
@@ -88,7 +93,7 @@ async function runIntoArchive(
     );
     restoreState(pipeline, resume);
     const log = new FrameLog(parameters, (row) => context.onRow(row), resume);
-    checkpointer = createCheckpointer(input, { log, pipeline, meter }, context);
+    checkpointer = createCheckpointer(input, { log, pipeline }, context);
     if (parameters.visualize !== 'none') {
       await copyEarlierPictures(resume?.picturesPaths ?? [], archive, () => {
         context.signal.throwIfAborted();
@@ -115,12 +120,31 @@ async function runIntoArchive(
     context.signal.throwIfAborted();
     await archive.finish();
     return result;
+  } catch (error) {
+    await videos.close();
+    usage.tellNow();
+    throw error;
   } finally {
     await checkpointer?.discard();
     pictures?.dispose();
     pipeline?.dispose();
     await videos.close();
   }
+}
+
+/** Whatever shows life is an occasion to look at the meter. */
+function tellingUsage(context: ServoJobContext, usage: UsageTeller): ServoJobContext {
+  return {
+    ...context,
+    onProgress: (progress) => {
+      context.onProgress(progress);
+      usage.tell();
+    },
+    onAlive: () => {
+      context.onAlive();
+      usage.tell();
+    },
+  };
 }
 
 function restoreState(pipeline: ServoPipeline, resume: RunResume | undefined): void {
@@ -135,7 +159,7 @@ function restoreState(pipeline: ServoPipeline, resume: RunResume | undefined): v
 
 function createCheckpointer(
   { archivePath }: RunInput,
-  { log, pipeline, meter }: { log: FrameLog; pipeline: ServoPipeline; meter: UsageMeter },
+  { log, pipeline }: { log: FrameLog; pipeline: ServoPipeline },
   { checkpoints }: ServoJobContext,
 ): Checkpointer | null {
   if (checkpoints === undefined) return null;
@@ -143,7 +167,6 @@ function createCheckpointer(
     archivePath,
     log,
     saveState: () => pipeline.policy.saveState(),
-    readUsage: () => meter.read(),
     receiver: checkpoints,
   });
 }

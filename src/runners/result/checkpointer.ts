@@ -1,4 +1,4 @@
-import { CHECKPOINT_STATE_BYTES, type RunCheckpoint, type RunUsage } from '../runner.port.js';
+import { CHECKPOINT_STATE_BYTES, type RunCheckpoint } from '../runner.port.js';
 import { openResultArchive, type PictureSink, type ResultArchive } from './result-archive.js';
 import type { FrameLog } from './frame-log.js';
 
@@ -19,8 +19,6 @@ interface Options {
   log: FrameLog;
   /** What is to be remembered of all frames so far. */
   saveState(): Uint8Array;
-  /** Consumed so far. */
-  readUsage(): RunUsage;
   receiver: CheckpointReceiver;
 }
 
@@ -62,7 +60,7 @@ export class Checkpointer {
   }
 
   private async make(): Promise<void> {
-    const { log, saveState, readUsage, receiver } = this.options;
+    const { log, saveState, receiver } = this.options;
     const firstRow = this.keptRows;
     const state = saveState();
     if (state.byteLength > CHECKPOINT_STATE_BYTES) throw new RangeError(`The state has ${state.byteLength} bytes`);
@@ -73,7 +71,7 @@ export class Checkpointer {
     this.keptRows = log.processed;
     const velocity = log.velocity.slice(firstRow);
     const frames = log.frames.slice(firstRow);
-    receiver.onCheckpoint({ firstRow, velocity, frames, state, usage: readUsage(), picturesPath });
+    receiver.onCheckpoint({ firstRow, velocity, frames, state, picturesPath });
   }
 
   private async openPictures(): Promise<{ path: string; zip: ResultArchive }> {
