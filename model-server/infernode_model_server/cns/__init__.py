@@ -1,0 +1,1 @@
+"""The network of "CNS: Correspondence Encoded Neural Image Servo Policy" (Chen et al., ICRA 2024), in PyTorch."""
