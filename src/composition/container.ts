@@ -41,6 +41,7 @@ export async function createContainer(
     const resolve = overrides.resolve ?? atMost(new Permits(NAME_LOOKUPS), systemResolve);
     const services = createServices({ config, infrastructure, runner, resolve, logger, shutdown: lifecycle.signal });
     lifecycle.register('work', 'uploads', () => services.uploads.close());
+    await services.models.renewCns(runner.describe().models.cns?.digest ?? null);
     return { config, logger, lifecycle, infrastructure, runner, services };
   } catch (error) {
     await lifecycle.stop();

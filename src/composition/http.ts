@@ -32,6 +32,8 @@ import { EventController } from '../modules/event/event.controller.js';
 import { eventRoutes } from '../modules/event/event.router.js';
 import { InferenceController } from '../modules/inference/inference.controller.js';
 import { inferenceRoutes } from '../modules/inference/inference.router.js';
+import { ModelController } from '../modules/model/model.controller.js';
+import { modelRoutes } from '../modules/model/model.router.js';
 import { QuoteController } from '../modules/quote/quote.controller.js';
 import { quoteRoutes } from '../modules/quote/quote.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
@@ -69,6 +71,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
       new VideoLibraryController(services.library, services.thumbnails),
     ),
     ...uploadRoutes(new UploadController(services.uploads, new TusProtocol(services.uploads, services.uploadLocker))),
+    ...modelRoutes(new ModelController(services.models, services.modelAdmin)),
     ...inferenceRoutes(
       new InferenceController({
         inference: services.inference,

@@ -9,6 +9,7 @@ import { IdempotencyRepository } from '../modules/idempotency/idempotency.reposi
 import { CheckpointRepository } from '../modules/inference/checkpoint.repository.js';
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { JobViewQueries } from '../modules/inference/job-view.queries.js';
+import { ModelRepository } from '../modules/model/model.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
 import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
@@ -34,6 +35,7 @@ export function createRepositories(scope: DatabaseScope) {
     jobViews: new JobViewQueries(scope),
     liveConnections: new LiveConnectionRepository(scope),
     loginAttempts: new LoginAttemptRepository(scope),
+    models: new ModelRepository(scope),
     results: new ResultRepository(scope),
     sessions: new SessionRepository(scope),
     uploads: new UploadRepository(scope),

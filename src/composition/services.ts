@@ -18,6 +18,9 @@ import { InferenceRecoveryService } from '../modules/inference/inference-recover
 import { InferenceResultService } from '../modules/inference/inference-result.service.js';
 import { InferenceService } from '../modules/inference/inference.service.js';
 import { JobWaiter } from '../modules/inference/job-waiter.js';
+import { ModelAdminService } from '../modules/model/model-admin.service.js';
+import { ModelParameters } from '../modules/model/model-parameters.js';
+import { ModelService } from '../modules/model/model.service.js';
 import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
 import { QuoteService } from '../modules/quote/quote.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
@@ -44,6 +47,7 @@ import { AddressPolicy } from '../platform/outbound/address-policy.js';
 import { OutboundClient, type Resolve } from '../platform/outbound/outbound-client.js';
 import { VERSION } from '../platform/version.js';
 import type { Runner } from '../runners/runner.port.js';
+import { RUNNER_KINDS } from '../runners/runner.registry.js';
 import type { Infrastructure } from './infrastructure.js';
 import { createRepositories } from './repositories.js';
 
@@ -133,10 +137,13 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     shutdown,
   });
   const uploadLocker = new UploadLocker({ uploads: repositories.uploads, logger });
+  const models = new ModelService({ repositories });
+  const modelAdmin = new ModelAdminService({ uow, repositories, runnerKinds: RUNNER_KINDS });
   const inference = new InferenceService({
     uow,
     repositories,
     capabilities: runner.describe(),
+    modelParameters: new ModelParameters(),
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
     longestTimeoutSeconds: settings.JOB_TIMEOUT,
   });
@@ -254,6 +261,8 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     sessions,
     retention,
     library,
+    models,
+    modelAdmin,
     thumbnails,
     sweep,
     serviceInfo,

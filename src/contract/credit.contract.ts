@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { emailSchema } from './account.contract.js';
 import { parametersSchema, rangeSchema } from './inference.contract.js';
+import { modelField } from './model-name.contract.js';
 import {
   defineRoute,
   idSchema,
@@ -98,6 +99,7 @@ export const quoteRoute = defineRoute({
       z.strictObject({
         kind: z.literal('inference'),
         datasetId: idSchema,
+        model: modelField,
         parameters: parametersSchema,
         range: rangeSchema,
       }),
@@ -124,7 +126,7 @@ export const quoteRoute = defineRoute({
       }),
     },
   },
-  problems: ['not-found', 'empty-dataset', 'policy-unavailable'],
+  problems: ['not-found', 'empty-dataset', 'policy-unavailable', 'model-unavailable'],
 });
 
 export const rechargeRoute = defineRoute({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { carbonReportSchema } from './carbon.contract.js';
+import { modelField } from './model-name.contract.js';
 import {
   defineRoute,
   idParams,
@@ -42,49 +43,59 @@ export const detectorSchema = z
     example: 'SIFT',
   });
 
-export const parametersSchema = z
-  .strictObject({
-    startFrame: frameNumber.meta({
-      description: 'First processed frame of the current video, zero-based.',
-      example: 0,
+/** What every run takes, whatever the model. */
+const runParameters = {
+  startFrame: frameNumber.meta({
+    description: 'First processed frame of the current video, zero-based.',
+    example: 0,
+  }),
+  endFrame: frameNumber.meta({ description: 'Last frame that may be processed, inclusive.', example: 500 }),
+  goalFrameId: frameNumber.meta({ description: 'Frame of the goal video that shows the goal pose.', example: 40 }),
+  frameStep: z.int().min(1).max(1_000_000).meta({ example: 2 }),
+  detector: detectorSchema,
+  useGpus: z.boolean().meta({ description: 'Without a GPU at hand the job runs on the CPU and the result says so.' }),
+  intrinsics: z
+    .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
+    .optional()
+    .meta({
+      description:
+        'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240). For the upright picture, as `width` and `height` of the video tell it: turns and mirrorings that the file asks for have been applied.',
     }),
-    endFrame: frameNumber.meta({ description: 'Last frame that may be processed, inclusive.', example: 500 }),
-    goalFrameId: frameNumber.meta({ description: 'Frame of the goal video that shows the goal pose.', example: 40 }),
-    frameStep: z.int().min(1).max(1_000_000).meta({ example: 2 }),
-    detector: detectorSchema,
-    useGpus: z.boolean().meta({ description: 'Without a GPU at hand the job runs on the CPU and the result says so.' }),
-    intrinsics: z
-      .strictObject({ fx: focalLength, fy: focalLength, cx: principalPoint, cy: principalPoint })
-      .optional()
-      .meta({
-        description:
-          'Pinhole camera in pixels. Default: fx = fy = 540, centre of a 640 × 480 image (320, 240). For the upright picture, as `width` and `height` of the video tell it: turns and mirrorings that the file asks for have been applied.',
-      }),
-    distance: z
-      .number()
-      .positive()
-      .max(1e4)
-      .optional()
-      .meta({ description: 'Distance prior: metres from the goal camera to the scene. Default 1.' }),
-    policy: z
-      .enum(POLICY_NAMES)
-      .optional()
-      .meta({
-        description:
-          '`cns`: the learned policy, where the installation has its weights (`CNS_WEIGHTS`); there it is the default. ' +
-          '`ibvs`: image-based visual servoing, the default elsewhere. The parameters of the job say which one it is.',
-      }),
-    visualize: z
-      .enum(VISUALIZE_NAMES)
-      .optional()
-      .meta({ description: 'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly.' }),
-  })
+  distance: z
+    .number()
+    .positive()
+    .max(1e4)
+    .optional()
+    .meta({ description: 'Distance prior: metres from the goal camera to the scene. Default 1.' }),
+  policy: z
+    .enum(POLICY_NAMES)
+    .optional()
+    .meta({
+      description:
+        '`cns`: the learned policy, where the installation has its weights (`CNS_WEIGHTS`); there it is the default. ' +
+        '`ibvs`: image-based visual servoing, the default elsewhere. The parameters of the job say which one it is.',
+    }),
+  visualize: z
+    .enum(VISUALIZE_NAMES)
+    .optional()
+    .meta({ description: 'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly.' }),
+};
+
+/** Parameters of a run on `cns`, which adds nothing of its own: no other names are accepted. */
+export const cnsParametersSchema = z.strictObject(runParameters);
+
+/** Parameters of a run on any model; which names a model adds, only the server can tell. */
+export const parametersSchema = z
+  .object(runParameters)
+  .catchall(z.unknown())
   .refine((p) => p.startFrame <= p.endFrame, {
     path: ['endFrame'],
     message: 'endFrame must not lie before startFrame.',
   })
   .meta({
     id: 'InferenceParameters',
+    description:
+      'What every run takes, and what its model adds: `GET /api/models/{name}` tells. Other names are refused.',
     example: { startFrame: 0, endFrame: 500, goalFrameId: 40, frameStep: 2, detector: 'SIFT', useGpus: true },
   });
 
@@ -119,6 +130,7 @@ export const submitInferenceRoute = defineRoute({
     body: z
       .strictObject({
         datasetId: idSchema,
+        model: modelField,
         parameters: parametersSchema,
         range: rangeSchema,
         priority: z.int().min(1).max(10).default(5).meta({ description: '10 runs first.' }),
@@ -154,7 +166,7 @@ export const submitInferenceRoute = defineRoute({
       headers: { Location: 'Status of the first job.', 'Preference-Applied': PREFERENCE_APPLIED },
     },
   },
-  problems: ['not-found', 'insufficient-credits', 'empty-dataset', 'policy-unavailable'],
+  problems: ['not-found', 'insufficient-credits', 'empty-dataset', 'policy-unavailable', 'model-unavailable'],
 });
 
 export const progressSchema = z.object({ processed: z.int(), total: z.int() });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATUSES, parametersSchema, progressSchema } from './inference.contract.js';
+import { modelReferenceSchema } from './model-name.contract.js';
 import {
   defineRoute,
   idParams,
@@ -22,6 +23,7 @@ const errorSchema = z.object({
 
 const jobMembers = {
   id: idSchema,
+  model: z.object({ name: z.string(), version: z.string() }).meta({ description: 'What computes the velocities.' }),
   status: statusSchema,
   progress: progressSchema.nullable(),
   attempt: z.int().meta({ description: 'Attempts started so far.' }),
@@ -60,6 +62,7 @@ export const listJobsRoute = defineRoute({
         .optional()
         .meta({ description: 'One of several: `?status=PENDING&status=RUNNING`.' }),
       dataset: idSchema.optional().meta({ description: 'Jobs on this dataset.' }),
+      model: modelReferenceSchema.optional().meta({ description: 'Jobs on this model: `name`, or `name@version`.' }),
       tag: visibleText('A tag', 64).optional().meta({ description: 'Jobs on datasets that carry this tag.' }),
       created_from: momentSchema.optional().meta({ description: 'Created at this time or later.' }),
       created_to: momentSchema.optional().meta({ description: 'Created before this time.' }),
@@ -174,7 +177,14 @@ export const retryJobRoute = defineRoute({
       headers: { Location: 'Status of the new job.' },
     },
   },
-  problems: ['not-found', 'job-not-final', 'job-inputs-gone', 'insufficient-credits', 'policy-unavailable'],
+  problems: [
+    'not-found',
+    'job-not-final',
+    'job-inputs-gone',
+    'insufficient-credits',
+    'policy-unavailable',
+    'model-unavailable',
+  ],
 });
 
 /** A whole number in an address. */

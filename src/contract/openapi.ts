@@ -39,6 +39,7 @@ const TAG_DESCRIPTIONS: Record<Tag, string> = {
   Credits: 'What things cost, what you have, and where it went.',
   Datasets: 'Named collections of videos.',
   Videos: 'What is in a dataset, and how it gets there.',
+  Models: 'What jobs can run, and with which parameters.',
   Inference: 'Jobs: submit, follow, end, and fetch results.',
   Events: 'What happens to your jobs, as it happens; every way to listen reads one log without gaps.',
   Webhooks: 'The same events, delivered to a server of yours.',

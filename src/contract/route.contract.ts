@@ -7,6 +7,7 @@ export const TAGS = [
   'Credits',
   'Datasets',
   'Videos',
+  'Models',
   'Inference',
   'Events',
   'Webhooks',

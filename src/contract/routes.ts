@@ -21,6 +21,15 @@ import {
   submitInferenceRoute,
 } from './inference.contract.js';
 import { getJobRoute, jobTrajectoryRoute, jobVelocityRoute, listJobsRoute, retryJobRoute } from './job.contract.js';
+import {
+  createModelRoute,
+  deleteModelRoute,
+  getManagedModelRoute,
+  getModelRoute,
+  listManagedModelsRoute,
+  listModelsRoute,
+  updateModelRoute,
+} from './model.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -92,6 +101,8 @@ export const ROUTES: readonly RouteDescriptor[] = [
   appendUploadRoute,
   finishUploadRoute,
   deleteUploadRoute,
+  listModelsRoute,
+  getModelRoute,
   submitInferenceRoute,
   listJobsRoute,
   getJobRoute,
@@ -108,6 +119,11 @@ export const ROUTES: readonly RouteDescriptor[] = [
   refundRoute,
   listUsersRoute,
   updateUserRoute,
+  listManagedModelsRoute,
+  createModelRoute,
+  getManagedModelRoute,
+  updateModelRoute,
+  deleteModelRoute,
   listAuditRoute,
   eventsRoute,
   jobEventsRoute,

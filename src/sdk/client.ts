@@ -27,6 +27,15 @@ import {
   submitInferenceRoute,
 } from '../contract/inference.contract.js';
 import {
+  createModelRoute,
+  deleteModelRoute,
+  getManagedModelRoute,
+  getModelRoute,
+  listManagedModelsRoute,
+  listModelsRoute,
+  updateModelRoute,
+} from '../contract/model.contract.js';
+import {
   changePasswordRoute,
   endSessionRoute,
   listSessionsRoute,
@@ -286,6 +295,16 @@ export class Client {
     (await openAnswer(this.connection, deleteUploadRoute, { params: { id }, headers }, options)).resume();
   }
 
+  /** By name; of each the newest version that is active. */
+  listModels(query: QueryOf<typeof listModelsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listModelsRoute, { query }, options);
+  }
+
+  /** @param name stands for the newest active version; `name@version` for that one */
+  getModel(name: string, options?: CallOptions) {
+    return call(this.connection, getModelRoute, { params: { name } }, options);
+  }
+
   submitInference(body: BodyOf<typeof submitInferenceRoute>, options?: CallOptions) {
     return call(this.connection, submitInferenceRoute, { body }, options);
   }
@@ -336,6 +355,28 @@ export class Client {
   async getJobArchive(id: string, path: string, options: SaveOptions = {}): Promise<SavedFile> {
     const answer = await openAnswer(this.connection, jobArchiveRoute, { params: { id } }, options);
     return saveAnswer(answer, path, options);
+  }
+
+  /** All versions, newest first. Administrators only, as the four below. */
+  listManagedModels(query: QueryOf<typeof listManagedModelsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listManagedModelsRoute, { query }, options);
+  }
+
+  createModel(body: BodyOf<typeof createModelRoute>, options?: CallOptions) {
+    return call(this.connection, createModelRoute, { body }, options);
+  }
+
+  getManagedModel(id: string, options?: CallOptions) {
+    return call(this.connection, getManagedModelRoute, { params: { id } }, options);
+  }
+
+  updateModel(id: string, body: BodyOf<typeof updateModelRoute>, options?: CallOptions) {
+    return call(this.connection, updateModelRoute, { params: { id }, body }, options);
+  }
+
+  /** One that jobs refer to is disabled instead. */
+  deleteModel(id: string, options?: CallOptions) {
+    return call(this.connection, deleteModelRoute, { params: { id } }, options);
   }
 
   /** Newest first. Administrators only. */

@@ -1,7 +1,7 @@
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import { ObjectMissingError } from '../../platform/storage/object-store.port.js';
 import { RunnerCheckpointError } from '../../runners/runner.errors.js';
-import { CNS_MODEL, type RunResult, type RunResume } from '../../runners/runner.port.js';
+import type { RunResult, RunResume } from '../../runners/runner.port.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { OpenAttempt } from './attempt-opening.service.js';
 import type { CheckpointLog } from './checkpoint-log.js';
@@ -48,7 +48,7 @@ export async function runAttempt(
         currentVideoPath: await files.path(current.storageKey),
         frameRate: current.frameRate,
         parameters: job.parameters,
-        model: CNS_MODEL,
+        model: { name: job.model.name, version: job.model.version, parameters: job.model.parameters },
         archivePath: scratch.path,
         resume: start.resumedRows === 0 ? undefined : await findResume(repositories.checkpoints, job.id, files),
       },

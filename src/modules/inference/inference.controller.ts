@@ -16,6 +16,7 @@ import type {
   retryJobRoute,
 } from '../../contract/job.contract.js';
 import { ANSWERED, type AuthenticatedScope, type RouteHandler } from '../../http/route-table.js';
+import { parseModelReference } from '../model/model.domain.js';
 import {
   isoTime,
   presentCancellation,
@@ -62,6 +63,7 @@ export class InferenceController {
     const page = await this.deps.reading.list(principal.userId, {
       statuses: query.status ?? JOB_STATUSES,
       datasetId: query.dataset ?? null,
+      model: query.model === undefined ? null : parseModelReference(query.model),
       tag: query.tag ?? null,
       createdFrom: query.created_from ?? null,
       createdTo: query.created_to ?? null,

@@ -1,6 +1,7 @@
 import { JOB_STATUSES, type JobStatus } from '../../contract/inference.contract.js';
 import type { PageRequest } from '../../platform/page.js';
 import type { Intrinsics, RunParameters, RunProgress } from '../../runners/runner.port.js';
+import type { ModelOfJob, ModelReference } from '../model/model.domain.js';
 import type { Video } from '../video/video.domain.js';
 
 export interface Job {
@@ -11,6 +12,7 @@ export interface Job {
   currentVideoId: string;
   status: JobStatus;
   parameters: RunParameters;
+  model: ModelOfJob;
   priority: number;
   cost: number;
   attempt: number;
@@ -38,6 +40,8 @@ export interface Job {
 export interface JobFilter extends PageRequest {
   statuses: readonly JobStatus[];
   datasetId: string | null;
+  /** A name without a version stands for all its versions. */
+  model: ModelReference | null;
   /** Of the dataset. */
   tag: string | null;
   /** Inclusive. */

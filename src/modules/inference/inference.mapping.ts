@@ -12,6 +12,7 @@ export function toJob(row: JobRow): Job {
     currentVideoId: row.currentVideoId,
     status: row.status,
     parameters: row.parameters,
+    model: { id: row.modelId, name: row.modelName, version: row.modelVersion, parameters: row.modelParameters },
     priority: row.priority,
     cost: row.cost,
     attempt: row.attempt,

@@ -18,6 +18,11 @@ export interface JobModel extends Model<InferAttributes<JobModel>, InferCreation
   currentVideoId: string;
   status: CreationOptional<JobStatus>;
   parameters: RunParameters;
+  modelId: string;
+  modelName: string;
+  modelVersion: string;
+  /** What the model's own schema adds. */
+  modelParameters: Readonly<Record<string, unknown>>;
   priority: number;
   /** Credits held for it. */
   cost: number;
@@ -55,6 +60,10 @@ export function defineJobModel(sequelize: Sequelize): ModelStatic<JobModel> {
       currentVideoId: { type: DataTypes.UUID, allowNull: false },
       status: { type: DataTypes.TEXT },
       parameters: { type: DataTypes.JSONB, allowNull: false },
+      modelId: { type: DataTypes.UUID, allowNull: false },
+      modelName: { type: DataTypes.TEXT, allowNull: false },
+      modelVersion: { type: DataTypes.TEXT, allowNull: false },
+      modelParameters: { type: DataTypes.JSONB, allowNull: false },
       priority: { type: DataTypes.INTEGER, allowNull: false },
       cost: { type: DataTypes.INTEGER, allowNull: false },
       attempt: { type: DataTypes.INTEGER },

@@ -14,6 +14,7 @@ export const isoTime = (time: Date | null): string | null => time?.toISOString()
 function presentMembers(job: Job) {
   return {
     id: job.id,
+    model: { name: job.model.name, version: job.model.version },
     status: job.status,
     progress: job.progress,
     attempt: job.attempt,
@@ -43,7 +44,7 @@ export function presentJob(view: JobView) {
     dataset: view.dataset,
     goal_video: view.goalVideo,
     current_video: view.currentVideo,
-    parameters: inOrder(parametersSchema.shape, job.parameters),
+    parameters: { ...inOrder(parametersSchema.shape, job.parameters), ...job.model.parameters },
     settlement: view.settlement,
     attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, footprint, ...attempt }) => ({
       ...attempt,

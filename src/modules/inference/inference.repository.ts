@@ -5,6 +5,7 @@ import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { sumFootprints, type Footprint } from '../carbon/footprint.domain.js';
 import { UsageDayDao } from '../usage/usage-day.dao.js';
+import type { ModelOfJob } from '../model/model.domain.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
 import { toJob } from './inference.mapping.js';
@@ -25,6 +26,7 @@ export interface NewJob {
   goalVideoId: string;
   currentVideoId: string;
   parameters: RunParameters;
+  model: ModelOfJob;
   priority: number;
   cost: number;
   startDeadline: Date | null;
@@ -71,8 +73,14 @@ export class InferenceRepository {
     this.usageDays = new UsageDayDao(scope);
   }
 
-  async create(job: NewJob): Promise<Job> {
-    return toJob(await this.jobs.insert({ id: randomUUID(), ...job }));
+  async create({ model, ...job }: NewJob): Promise<Job> {
+    const ofModel = {
+      modelId: model.id,
+      modelName: model.name,
+      modelVersion: model.version,
+      modelParameters: model.parameters,
+    };
+    return toJob(await this.jobs.insert({ id: randomUUID(), ...job, ...ofModel }));
   }
 
   /** @throws AppError not-found, for the jobs of others too */

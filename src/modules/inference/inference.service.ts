@@ -2,11 +2,14 @@ import { AppError, invalidField } from '../../platform/app-error.js';
 import type { Transaction, UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Once } from '../../platform/once.js';
 import { parseDetector, type Detector } from '../../runners/detector.js';
-import type { Intrinsics, Policy, RunnerDescription, RunParameters, VisualizeMode } from '../../runners/runner.port.js';
+import { CNS_MODEL, type Policy, type RunnerDescription, type RunParameters } from '../../runners/runner.port.js';
 import { priceOfFrames } from '../credit/credit.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
+import { parseModelReference, type Model, type ModelOfJob } from '../model/model.domain.js';
+import type { CheckedParameters, ModelParameters } from '../model/model-parameters.js';
+import type { ModelRepository } from '../model/model.repository.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import {
@@ -29,6 +32,7 @@ interface Repositories {
   datasets: DatasetRepository;
   events: EventRepository;
   jobs: InferenceRepository;
+  models: ModelRepository;
   videos: VideoRepository;
 }
 
@@ -37,6 +41,7 @@ interface Deps {
   repositories: Repositories;
   /** What the runners of this installation can do. */
   capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
+  modelParameters: ModelParameters;
   framesPerCredit: number;
   /** The longest timeout that an owner may give. */
   longestTimeoutSeconds: number;
@@ -51,18 +56,10 @@ export interface Submission {
   startDeadline?: Date | undefined;
   /** Seconds. */
   timeout?: number | undefined;
-  parameters: {
-    startFrame: number;
-    endFrame: number;
-    frameStep: number;
-    goalFrameId: number;
-    detector: Detector;
-    useGpus: boolean;
-    intrinsics?: Intrinsics | undefined;
-    distance?: number | undefined;
-    policy?: Policy | undefined;
-    visualize?: VisualizeMode | undefined;
-  };
+  /** Name or name@version; left out: the engine of this product. */
+  model?: string | undefined;
+  /** As the contract has parsed them; what the model says of them is still to be checked. */
+  parameters: Readonly<Record<string, unknown>>;
 }
 
 /** One job as a quote tells it. */
@@ -84,7 +81,8 @@ export class InferenceService {
 
   /**
    * Creates one job per pair of videos, all paid, or none.
-   * @throws AppError not-found, empty-dataset, validation-failed, policy-unavailable, insufficient-credits
+   * @throws AppError not-found, model-unavailable, empty-dataset, validation-failed, policy-unavailable,
+   *   insufficient-credits
    */
   async submit(submission: Submission, once: Once<Job[]>): Promise<Job[]> {
     const { userId, datasetId, priority } = submission;
@@ -93,8 +91,8 @@ export class InferenceService {
         // Within: what was accepted once is answered to its repetition, also when its time has passed.
         const limits = this.checkLimits(submission);
         await scope.repositories.datasets.hold(userId, datasetId);
-        const { pairs, parameters } = await this.plan(scope.repositories, submission);
-        return this.create(scope, pairs, { userId, datasetId, parameters, priority, ...limits, retryOf: null });
+        const { pairs, parameters, model } = await this.plan(scope.repositories, submission);
+        return this.create(scope, pairs, { userId, datasetId, parameters, model, priority, ...limits, retryOf: null });
       },
       { once },
     );
@@ -103,7 +101,8 @@ export class InferenceService {
   /**
    * Creates a job like one that has ended; paid like any other. It goes on where that one stopped, as far as that is kept.
    * @returns the one new job
-   * @throws AppError not-found, job-not-final, job-inputs-gone, policy-unavailable, insufficient-credits
+   * @throws AppError not-found, job-not-final, job-inputs-gone, model-unavailable, policy-unavailable,
+   *   insufficient-credits
    */
   retry(userId: string, id: string, once: Once<Job[]>): Promise<Job[]> {
     return this.deps.uow.run(
@@ -113,16 +112,17 @@ export class InferenceService {
         if (!isFinal(ended.status)) {
           throw new AppError('job-not-final', `The job is ${ended.status}; it can be repeated when it has ended.`);
         }
+        await this.requireModel(scope.repositories, `${ended.model.name}@${ended.model.version}`);
         this.requirePolicy(ended.parameters.policy);
         this.requireDetector(ended.parameters.detector);
-        const { datasetId, parameters, priority, timeoutSeconds } = ended;
+        const { datasetId, parameters, model, priority, timeoutSeconds } = ended;
         await this.holdInputs(scope, ended);
         const live = new Map((await videos.listOf(datasetId)).map((video) => [video.id, video]));
         const goal = live.get(ended.goalVideoId);
         const current = live.get(ended.currentVideoId);
         if (goal === undefined || current === undefined) throw inputsGone('A video');
         const limits = { startDeadline: null, timeoutSeconds };
-        const order = { userId, datasetId, parameters, priority, ...limits, retryOf: ended.id };
+        const order = { userId, datasetId, parameters, model, priority, ...limits, retryOf: ended.id };
         const created = await this.create(scope, [{ goal, current }], order);
         for (const { id } of created) await scope.repositories.checkpoints.handOver(ended.id, id);
         return created;
@@ -181,12 +181,15 @@ export class InferenceService {
   }
 
   /** Everything that decides about a submission but the caller's right to the dataset and the credits. */
-  private async plan(repositories: Pick<Repositories, 'videos'>, submission: Omit<Submission, 'priority'>) {
-    const parameters = this.completeParameters(submission.parameters);
+  private async plan(repositories: Pick<Repositories, 'videos' | 'models'>, submission: Omit<Submission, 'priority'>) {
+    const model = await this.requireModel(repositories, submission.model ?? CNS_MODEL.name);
+    const { run, own } = this.deps.modelParameters.check(model, submission.parameters);
+    const parameters = this.completeParameters(run);
     const videos = selectRange(await repositories.videos.listOf(submission.datasetId), submission.range);
     const pairs = pairVideos(videos);
     pairs.forEach((pair) => checkFrames(pair, parameters));
-    return { pairs, parameters, cost: this.priceOf(parameters) };
+    const ofJob: ModelOfJob = { id: model.id, name: model.name, version: model.version, parameters: own };
+    return { pairs, parameters, model: ofJob, cost: this.priceOf(parameters) };
   }
 
   private priceOf(parameters: RunParameters): number {
@@ -216,6 +219,14 @@ export class InferenceService {
     return { startDeadline: startDeadline ?? null, timeoutSeconds: timeout ?? null };
   }
 
+  /** Nobody deletes it until the end of the transaction. @throws AppError model-unavailable */
+  private async requireModel({ models }: Pick<Repositories, 'models'>, reference: string): Promise<Model> {
+    const model = await models.findActive(parseModelReference(reference));
+    if (model !== null) return model;
+    const detail = `There is no active model "${reference}". GET /api/models lists those there are.`;
+    throw new AppError('model-unavailable', detail, { errors: [{ path: 'model', message: detail }] });
+  }
+
   private requirePolicy(policy: Policy): void {
     if (this.deps.capabilities.policies.includes(policy)) return;
     const detail = policy === 'cns' ? NO_CNS_WEIGHTS : `No runner of this installation offers the policy "${policy}".`;
@@ -232,7 +243,7 @@ export class InferenceService {
     throw invalidField('parameters.detector', message);
   }
 
-  private completeParameters(given: Submission['parameters']): RunParameters {
+  private completeParameters(given: CheckedParameters['run']): RunParameters {
     const policy = given.policy ?? (this.deps.capabilities.policies.includes('cns') ? 'cns' : 'ibvs');
     this.requirePolicy(policy);
     this.requireDetector(given.detector);

@@ -21,7 +21,7 @@ const timeOf = (microseconds: string): string => `timestamptz 'epoch' + ${micros
 const toMicroseconds = (date: Date): string => String(BigInt(date.getTime()) * 1000n);
 
 /**
- * Pages of jobs, newest first. Per status (and per dataset, where datasets are asked for) a walk along an index that is
+ * Pages of jobs, newest first. Per status (and per dataset or model, where those are asked for) a walk along an index that is
  * sorted like the page ends after `limit` rows, so the cost does not depend on how many jobs there are.
  */
 export class JobListDao extends BaseDao<JobModel> {
@@ -44,6 +44,10 @@ export class JobListDao extends BaseDao<JobModel> {
       if (filter.tag !== null) datasets.push(`tags @> ARRAY[${bound(filter.tag)}]::text[]`);
       scopes.push(`(SELECT id FROM datasets WHERE ${datasets.join(' AND ')}) AS dataset`);
       conditions.push('dataset_id = dataset.id');
+    }
+    if (filter.model !== null) {
+      conditions.push(`model_name = ${bound(filter.model.name)}`);
+      if (filter.model.version !== null) conditions.push(`model_version = ${bound(filter.model.version)}`);
     }
     if (filter.createdFrom !== null)
       conditions.push(`created_at >= ${timeOf(bound(toMicroseconds(filter.createdFrom)))}`);

@@ -12,6 +12,7 @@ import { defineCheckpointPieceModel } from '../../modules/inference/checkpoint-p
 import { defineCheckpointModel } from '../../modules/inference/checkpoint.model.js';
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { definePartialRowsModel } from '../../modules/inference/partial-rows.model.js';
+import { defineModelModel } from '../../modules/model/model.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
 import { defineFileReservationModel } from '../../modules/stored-file/file-reservation.model.js';
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
@@ -37,6 +38,7 @@ export function defineModels(sequelize: Sequelize) {
     storedFiles: defineStoredFileModel(sequelize),
     fileReservations: defineFileReservationModel(sequelize),
     videos: defineVideoModel(sequelize),
+    models: defineModelModel(sequelize),
     jobs: defineJobModel(sequelize),
     attempts: defineAttemptModel(sequelize),
     partialRows: definePartialRowsModel(sequelize),

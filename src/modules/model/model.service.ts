@@ -1,0 +1,38 @@
+import { runParametersDocument } from '../../contract/model.contract.js';
+import { notFound } from '../../platform/app-error.js';
+import type { Page, PageRequest } from '../../platform/page.js';
+import { CNS_MODEL_ID, type Model, type ModelReference } from './model.domain.js';
+import type { ModelRepository } from './model.repository.js';
+
+interface Deps {
+  repositories: { models: ModelRepository };
+}
+
+/** The models that users choose from. */
+export class ModelService {
+  constructor(private readonly deps: Deps) {}
+
+  /** By name; of each the newest version that is active. */
+  list(page: PageRequest): Promise<Page<Model>> {
+    return this.deps.repositories.models.listActive(page);
+  }
+
+  /**
+   * @returns with all active versions of its name, newest first
+   * @throws AppError not-found, for a disabled one too
+   */
+  async get(reference: ModelReference): Promise<{ model: Model; versions: string[] }> {
+    const { models } = this.deps.repositories;
+    const model = await models.findActive(reference);
+    if (model === null) throw notFound('model');
+    return { model, versions: await models.activeVersions(model.name) };
+  }
+
+  /**
+   * Brings the row of `cns` up to the contract and the weights of this process; other processes may do the same.
+   * @param digest null leaves the one that is there: a process without weights knows nothing of them
+   */
+  async renewCns(digest: string | null): Promise<void> {
+    await this.deps.repositories.models.renew(CNS_MODEL_ID, runParametersDocument(), digest);
+  }
+}
