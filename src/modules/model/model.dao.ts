@@ -79,7 +79,7 @@ export class ModelDao extends BaseDao<ModelModel> {
 
   async change(id: string, fields: ModelFields): Promise<ModelRow | null> {
     const [, rows] = await this.model.update(
-      { ...fields, updatedAt: literal('now()') as never },
+      { ...fields, updatedAt: literal('now()') },
       { where: { id }, returning: true, ...this.inScope },
     );
     return rows.length === 0 ? null : plain(rows[0]);
