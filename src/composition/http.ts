@@ -43,6 +43,8 @@ import { sessionRoutes } from '../modules/session/session.router.js';
 import { UploadController } from '../modules/upload/upload.controller.js';
 import { uploadRoutes } from '../modules/upload/upload.router.js';
 import { VideoLibraryController } from '../modules/video/video-library.controller.js';
+import { UsageController } from '../modules/usage/usage.controller.js';
+import { usageRoutes } from '../modules/usage/usage.router.js';
 import { WebhookController } from '../modules/webhook/webhook.controller.js';
 import { webhookRoutes } from '../modules/webhook/webhook.router.js';
 import { VideoController } from '../modules/video/video.controller.js';
@@ -80,6 +82,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
         waiter: services.jobWaiter,
       }),
     ),
+    ...usageRoutes(new UsageController(services.usage)),
     ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),

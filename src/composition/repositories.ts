@@ -15,6 +15,7 @@ import { StoredFileRepository } from '../modules/stored-file/stored-file.reposit
 import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
 import { SessionRepository } from '../modules/session/session.repository.js';
 import { UploadRepository } from '../modules/upload/upload.repository.js';
+import { UsageQueries } from '../modules/usage/usage.queries.js';
 import { WebhookRepository } from '../modules/webhook/webhook.repository.js';
 import { VideoRepository } from '../modules/video/video.repository.js';
 import type { DatabaseScope } from '../platform/database/scope.js';
@@ -39,6 +40,7 @@ export function createRepositories(scope: DatabaseScope) {
     results: new ResultRepository(scope),
     sessions: new SessionRepository(scope),
     uploads: new UploadRepository(scope),
+    usage: new UsageQueries(scope),
     videos: new VideoRepository(scope),
     webhooks: new WebhookRepository(scope),
   };

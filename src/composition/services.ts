@@ -35,6 +35,7 @@ import { VideoArchiveService } from '../modules/video/video-archive.service.js';
 import { VideoLibraryService } from '../modules/video/video-library.service.js';
 import { VideoRetentionService } from '../modules/video/video-retention.service.js';
 import { VideoThumbnailService } from '../modules/video/video-thumbnail.service.js';
+import { UsageService } from '../modules/usage/usage.service.js';
 import { WebhookDeliveryService } from '../modules/webhook/webhook-delivery.service.js';
 import { WebhookService } from '../modules/webhook/webhook.service.js';
 import { VideoService } from '../modules/video/video.service.js';
@@ -202,6 +203,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
+  const usage = new UsageService({ repositories });
   const events = new EventService({ uow, repositories, retentionSeconds: settings.EVENT_RETENTION });
   const outbound = new OutboundClient(new AddressPolicy(settings.WEBHOOK_ALLOW_PRIVATE_NETWORKS), resolve);
   const webhooks = new WebhookService({
@@ -268,6 +270,7 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     serviceInfo,
     events,
     idempotency,
+    usage,
     webhooks,
     webhookDeliveries,
   };

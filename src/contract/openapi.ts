@@ -41,6 +41,7 @@ const TAG_DESCRIPTIONS: Record<Tag, string> = {
   Videos: 'What is in a dataset, and how it gets there.',
   Models: 'What jobs can run, and with which parameters.',
   Inference: 'Jobs: submit, follow, end, and fetch results.',
+  Usage: 'What your jobs have consumed: time, energy, carbon, credits.',
   Events: 'What happens to your jobs, as it happens; every way to listen reads one log without gaps.',
   Webhooks: 'The same events, delivered to a server of yours.',
   Administration: 'For administrators of the installation.',

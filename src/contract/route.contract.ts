@@ -9,6 +9,7 @@ export const TAGS = [
   'Videos',
   'Models',
   'Inference',
+  'Usage',
   'Events',
   'Webhooks',
   'Administration',

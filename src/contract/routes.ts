@@ -38,6 +38,7 @@ import {
   logoutRoute,
   refreshRoute,
 } from './session.contract.js';
+import { getUsageRoute, listUsageRoute } from './usage.contract.js';
 import {
   deleteVideoRoute,
   getVideoRoute,
@@ -114,6 +115,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,
+  getUsageRoute,
   rechargeRoute,
   adjustRoute,
   refundRoute,
@@ -125,6 +127,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   updateModelRoute,
   deleteModelRoute,
   listAuditRoute,
+  listUsageRoute,
   eventsRoute,
   jobEventsRoute,
   websocketStatsRoute,

@@ -50,6 +50,7 @@ import {
   retryJobRoute,
 } from '../contract/job.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
+import { getUsageRoute, listUsageRoute } from '../contract/usage.contract.js';
 import {
   deleteVideoRoute,
   getVideoRoute,
@@ -435,6 +436,14 @@ export class Client {
 
   replayWebhookDelivery(id: string, deliveryId: string, options?: CallOptions) {
     return call(this.connection, replayWebhookDeliveryRoute, { params: { id, deliveryId } }, options);
+  }
+
+  getUsage(query: QueryOf<typeof getUsageRoute> = {}, options?: CallOptions) {
+    return call(this.connection, getUsageRoute, { query }, options);
+  }
+
+  listUsage(query: QueryOf<typeof listUsageRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listUsageRoute, { query }, options);
   }
 
   getHealth(options?: CallOptions) {
