@@ -1,9 +1,12 @@
 import { createEmbeddedRunner, type EmbeddedRunnerOptions } from './embedded/embedded.runner.js';
+import type { FastApiRunnerOptions } from './fastapi/fastapi.options.js';
+import { createFastApiRunner } from './fastapi/fastapi.runner.js';
 import type { Runner } from './runner.port.js';
 
 /** What each kind of runner is made from. A new kind is one line here and one in the table below. */
 export interface RunnerOptions {
   embedded: EmbeddedRunnerOptions;
+  fastapi: FastApiRunnerOptions;
 }
 
 export type RunnerKind = keyof RunnerOptions;
@@ -13,6 +16,7 @@ type RunnerFactories = { [Kind in RunnerKind]: (options: RunnerOptions[Kind]) =>
 /** A kind without a factory does not compile. */
 export const runnerFactories: RunnerFactories = {
   embedded: createEmbeddedRunner,
+  fastapi: createFastApiRunner,
 };
 
 export const RUNNER_KINDS = Object.keys(runnerFactories) as RunnerKind[];

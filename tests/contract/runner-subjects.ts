@@ -1,8 +1,11 @@
+import type { StageWatch } from '../../src/runners/conformance/check.js';
 import type { ConformanceOptions } from '../../src/runners/conformance/conformance.js';
 import { createEmbeddedRunner, type EmbeddedRunner } from '../../src/runners/embedded/embedded.runner.js';
 import { RunnerInputError } from '../../src/runners/runner.errors.js';
 import type { RunInput } from '../../src/runners/runner.port.js';
+import { createFastApiRunner } from '../../src/runners/fastapi/fastapi.runner.js';
 import { loadSample } from '../../src/runners/servo-sample.js';
+import { startFastApiServer, type FastApiServerOptions } from '../support/model-servers/fastapi-server.js';
 import { createScriptedRunner, type Script, type ScriptedRunner } from '../support/scripted.runner.js';
 import { silentLogger } from '../support/silent-logger.js';
 
@@ -65,4 +68,30 @@ export const RUNNER_SUBJECTS: readonly RunnerSubject[] = [
       return Promise.resolve({ options: { open }, crash, stop: () => Promise.resolve() });
     },
   },
+  {
+    name: 'fastapi',
+    skips: [],
+    start: () => startFastApi({}),
+  },
+  {
+    name: 'fastapi of the first version',
+    // It says nothing before its result, and nothing about frames and energy.
+    skips: ['progress-on-the-way', 'partial-rows', 'frame-counts', 'usage', 'cancel-confirmed'],
+    start: () => startFastApi({ contract: 'legacy' }),
+  },
 ];
+
+/** Runners on a scripted server that knows the true velocities of the scene. */
+async function startFastApi(options: FastApiServerOptions): Promise<StartedSubject> {
+  const { truth } = await loadSample();
+  const server = await startFastApiServer({
+    ...options,
+    msPerFrame: 10,
+    velocity: (frame) => truth[frame],
+    fault: ({ fields, files }) =>
+      Number(fields['goal_frame_idx']) >= 20 || files['current_video'].bytes < 5000 ? 'unusable-input' : undefined,
+  });
+  const open = () => createFastApiRunner({ name: 'scripted', url: server.url, slots: 4, logger: silentLogger });
+  const watch: StageWatch = (stage, jobId) => server.untilStage(stage, jobId);
+  return { options: { open, watch }, crash: () => server.crash(), stop: () => server.close() };
+}

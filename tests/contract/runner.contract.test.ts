@@ -33,7 +33,10 @@ describe.each(RUNNER_SUBJECTS)('runner: $name', ({ start, skips, maySkip = [] })
   });
 });
 
-describe.each(RUNNER_SUBJECTS)('processes of the runner: $name', ({ start }) => {
+/** The moment is seen by progress. */
+const TELLING_SUBJECTS = RUNNER_SUBJECTS.filter(({ skips }) => !skips.includes('progress-on-the-way'));
+
+describe.each(TELLING_SUBJECTS)('processes of the runner: $name', ({ start }) => {
   it('die under a job, which fails as crashed; the next one runs', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'runner-crash-'));
     const golden = await loadGoldenCase('dev-a-translate-xy');
