@@ -71,7 +71,7 @@ export class JobFollower {
         const seconds = this.deps.limits.stallMs / 1000;
         throw new RunnerTimeoutError(`${this.deps.peer} has not got any further for ${seconds} s.`);
       }
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined); // the signal ends the loop as well
     }
   }
 
