@@ -94,7 +94,8 @@ class ScriptedServer implements FastApiServer {
     downloads: 0,
     bytesReceived: 0,
   };
-  jobs: ServerJob[] = [];
+  readonly url = new URL('http://127.0.0.1/');
+  readonly jobs: ServerJob[] = [];
   private readonly known = new Map<string, ServerJob>();
   private readonly changes = new EventEmitter().setMaxListeners(0);
   private readonly faults = new Map<string, ServerFault | undefined>();
@@ -120,13 +121,10 @@ class ScriptedServer implements FastApiServer {
     this.server.requestTimeout = 0;
   }
 
-  get url(): URL {
-    return new URL(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`);
-  }
-
   async listen(port: number): Promise<void> {
     this.server.listen(port, '127.0.0.1');
     await once(this.server, 'listening');
+    this.url.port = String((this.server.address() as AddressInfo).port);
   }
 
   async untilStage(stage: ServerStage, jobId: string): Promise<void> {
