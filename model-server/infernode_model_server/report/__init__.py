@@ -1,0 +1,1 @@
+"""What a job leaves behind: a ZIP of tables, a plot and pictures."""
