@@ -6,12 +6,12 @@ import { ApiError } from '../sdk/api-error.js';
 import { createClient } from '../sdk/client.js';
 import { findProblems } from './quickstart/checks.js';
 import { choosePort, isPortExplicit } from './quickstart/choose-port.js';
-import { InterruptedError, watchForInterruption } from './quickstart/interruption.js';
+import { InterruptedError, watchForInterruption } from './interruption.js';
 import { HELP, parseOptions, type QuickstartOptions } from './quickstart/options.js';
 import { reportTour } from './quickstart/report.js';
 import { loadSample } from '../runners/servo-sample.js';
 import { describeExit, ServerProcess } from './quickstart/server-process.js';
-import { formatSeconds, Terminal } from './quickstart/terminal.js';
+import { formatSeconds, Terminal } from './terminal.js';
 import { takeTour, type Account } from './quickstart/tour.js';
 
 /** sysexits.h: EX_USAGE, EX_CONFIG; a shell's code for a command that Ctrl-C ended. */

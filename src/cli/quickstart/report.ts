@@ -1,5 +1,5 @@
 import type { Sample } from '../../runners/servo-sample.js';
-import { formatBytes, formatSeconds, type Terminal } from './terminal.js';
+import { formatBytes, formatSeconds, type Terminal } from '../terminal.js';
 import type { TourOutcome } from './tour.js';
 import { magnitude, medianAngle } from '../../runners/velocity-angle.js';
 import { spreadRows } from './spread-rows.js';

@@ -7,7 +7,7 @@ import type { JobNotification } from '../../contract/events.contract.js';
 import { followJob } from './follow-job.js';
 import { readArchive } from './result-archive.js';
 import type { Sample } from '../../runners/servo-sample.js';
-import { formatBytes, type Terminal } from './terminal.js';
+import { formatBytes, type Terminal } from '../terminal.js';
 
 export interface TourOptions {
   client: Client;

@@ -13,13 +13,14 @@ import {
   type RunResult,
 } from '../runner.port.js';
 import { NotApplicable, type Bench, type Check, type Severity, type StageWatch } from './check.js';
+import { HEALTH_CHECK } from './checks/identity.checks.js';
 import { describeError } from './checks/expectations.js';
 import { ConformanceScene } from './scene.js';
 
 /** What the port promises; the suite may be given more where a machine has much else to do. */
 const STOP_WITHIN_MS = 1_000;
 const CHECK_MS = 120_000;
-/** What a check may still need after its signal, to end what it began. */
+/** What a check may still need after its signal, to end what it began; never more than it had before. */
 const GRACE_MS = 5_000;
 const BUSY_PAUSE_MS = 200;
 
@@ -48,13 +49,19 @@ export interface Verdict {
   seconds: number;
 }
 
+/** Whether a runner may be used: nothing that is required has failed. */
+export function conforms(verdicts: readonly Verdict[]): boolean {
+  return verdicts.every(({ severity, outcome }) => severity === 'optional' || outcome !== 'failed');
+}
+
 /** A runner on the bench. Checks run one after the other: some of them need all of its slots. */
 export class ConformanceSuite {
   private readonly opened: Runner[] = [];
 
   private constructor(
     private readonly options: ConformanceOptions,
-    private readonly folder: string,
+    /** Scratch folder of all jobs. */
+    readonly folder: string,
     readonly runner: Runner,
     private readonly scene: ConformanceScene,
   ) {
@@ -64,11 +71,13 @@ export class ConformanceSuite {
   /** Makes a runner and a scratch folder, which `close` takes away again. */
   static async open(options: ConformanceOptions): Promise<ConformanceSuite> {
     const folder = await mkdtemp(join(tmpdir(), 'infernode-conformance-'));
+    let runner: Runner | undefined;
     try {
-      const runner = options.open();
-      const scene = await ConformanceScene.prepare(folder, options.model ?? CNS_MODEL, () => runner.describe());
-      return new ConformanceSuite(options, folder, runner, scene);
+      const subject = (runner = options.open());
+      const scene = await ConformanceScene.prepare(folder, options.model ?? CNS_MODEL, () => subject.describe());
+      return new ConformanceSuite(options, folder, subject, scene);
     } catch (error) {
+      await runner?.close();
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
@@ -97,6 +106,27 @@ export class ConformanceSuite {
       return verdict('failed', describeFailure(error));
     } finally {
       deadline.dispose();
+    }
+  }
+
+  /**
+   * The checks one after the other. A runner that is not ready is not tried any further: every other check would fail for
+   * that one reason.
+   *
+   * @param signal ends the check at work, and begins no other
+   */
+  async *run(checks: readonly Check[], signal: AbortSignal): AsyncGenerator<Verdict> {
+    let isReady = true;
+    for (const check of checks) {
+      if (signal.aborted) return;
+      if (!isReady) {
+        const { name, title, severity } = check;
+        yield { name, title, severity, outcome: 'skipped', detail: 'The runner is not ready.', seconds: 0 };
+        continue;
+      }
+      const verdict = await this.check(check, signal);
+      isReady = check.name !== HEALTH_CHECK || verdict.outcome !== 'failed';
+      yield verdict;
     }
   }
 
@@ -166,7 +196,7 @@ function startDeadline(milliseconds: number, outer: AbortSignal | undefined): Ch
   const interrupt = (): void => end(outer?.reason);
   const overdue = new Promise<never>((_resolve, reject) => {
     limit.signal.addEventListener('abort', () => {
-      timers.push(setTimeout(() => reject(new Error('It does not end.')), GRACE_MS));
+      timers.push(setTimeout(() => reject(new Error('It does not end.')), Math.min(GRACE_MS, milliseconds)));
     });
   });
   timers.push(setTimeout(() => end(new Error(`It took longer than ${milliseconds / 1000} s.`)), milliseconds));

@@ -1,15 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { DETECTOR_NAMES } from '../../detector.js';
 import { POLICIES } from '../../runner.port.js';
 import { expect, type Check } from '../check.js';
 
+/** Without it nothing else can be tested. */
+export const HEALTH_CHECK = 'health';
+
+const STARTING_POLL_MS = 500;
+
 /** What a runner says about itself before it gets a job. */
 export const identityChecks: readonly Check[] = [
   {
-    name: 'health',
+    name: HEALTH_CHECK,
     title: 'says that it is ready',
     severity: 'required',
     async run({ runner, signal }) {
-      const { state, detail } = await runner.health(signal);
+      let { state, detail } = await runner.health(signal);
+      while (state === 'STARTING') {
+        await delay(STARTING_POLL_MS, undefined, { signal });
+        ({ state, detail } = await runner.health(signal));
+      }
       expect(
         state === 'READY' || state === 'BUSY',
         `Its health is ${state}${detail === undefined ? '' : `: ${detail}`}.`,

@@ -1,4 +1,4 @@
-/** A person or the system wants the quickstart to end. */
+/** A person or the system wants the command to end. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }

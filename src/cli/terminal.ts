@@ -16,6 +16,7 @@ const LABEL_WIDTH = 15;
 const TIME_WIDTH = 6;
 const BAR_WIDTH = 28;
 const REDRAW_MS = 60;
+const PLAIN_COLUMNS = 120;
 /** Without a terminal a bar becomes a line at each quarter. */
 const QUARTERS = 4;
 
@@ -46,6 +47,16 @@ export class Terminal {
     this.drawLive();
   }
 
+  /** Stands below the lines until it is replaced; only where somebody looks at a terminal. Empty: nothing stands there. */
+  live(text: string): void {
+    if (this.isInteractive) this.setLive(text);
+  }
+
+  /** Columns of the terminal; of a file or pipe, as many as a line of text should have. */
+  get width(): number {
+    return this.isInteractive ? this.output.columns : PLAIN_COLUMNS;
+  }
+
   heading(text: string): void {
     this.line();
     this.line(this.bold(text));
@@ -58,7 +69,7 @@ export class Terminal {
   /** Runs one step; its result line holds what `work` says about it and how long it took. */
   async step<T>(label: string, work: (progress: Progress) => Promise<{ value: T; detail: string }>): Promise<T> {
     const start = performance.now();
-    if (this.isInteractive) this.setLive(`  ${this.dim('…')} ${label}`);
+    this.live(`  ${this.dim('…')} ${label}`);
     try {
       const { value, detail } = await work(this.progress(label));
       const seconds = (performance.now() - start) / 1000;
