@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addRunnerTest } from './cli/runner/runner.commands.js';
 import { ConfigError, loadConfig, type Config } from './platform/config/load-config.js';
 import type { Logger } from './platform/logging/logger.js';
 import { createLogger } from './platform/logging/winston-logger.js';
@@ -66,6 +67,7 @@ async function main(argv: readonly string[]): Promise<number> {
         (await import('./cli/keys.js')).rotateKeys(config, { force }),
       );
     });
+  addRunnerTest(program.command('runner').description('what jobs run on'), (exit) => (code = exit));
   try {
     await program.parseAsync(argv);
   } catch (error) {

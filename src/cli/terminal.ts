@@ -16,7 +16,6 @@ const LABEL_WIDTH = 15;
 const TIME_WIDTH = 6;
 const BAR_WIDTH = 28;
 const REDRAW_MS = 60;
-const PLAIN_COLUMNS = 120;
 /** Without a terminal a bar becomes a line at each quarter. */
 const QUARTERS = 4;
 
@@ -52,9 +51,9 @@ export class Terminal {
     if (this.isInteractive) this.setLive(text);
   }
 
-  /** Columns of the terminal; of a file or pipe, as many as a line of text should have. */
+  /** Columns of the terminal; lines in files and pipes are for programs, and of any length. */
   get width(): number {
-    return this.isInteractive ? this.output.columns : PLAIN_COLUMNS;
+    return this.isInteractive ? this.output.columns : Infinity;
   }
 
   heading(text: string): void {

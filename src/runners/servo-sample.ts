@@ -6,7 +6,7 @@ import { z } from 'zod';
 const FOLDER = new URL('../../public/samples/servo/', import.meta.url);
 
 const sampleSchema = z.object({
-  goal: z.object({ file: z.string(), frame: z.int() }),
+  goal: z.object({ file: z.string(), frame: z.int(), frames: z.int() }),
   current: z.object({ file: z.string(), frames: z.int() }),
   intrinsics: z.object({ fx: z.number(), fy: z.number(), cx: z.number(), cy: z.number() }),
   distance: z.number(),
@@ -17,6 +17,7 @@ export interface Sample {
   goalPath: string;
   /** Frame of the goal video that shows the goal pose. */
   goalFrame: number;
+  goalFrames: number;
   currentPath: string;
   currentFrames: number;
   /** Pinhole camera in pixels. */
@@ -35,6 +36,7 @@ export async function loadSample(): Promise<Sample> {
   return {
     goalPath: fileURLToPath(new URL(goal.file, FOLDER)),
     goalFrame: goal.frame,
+    goalFrames: goal.frames,
     currentPath: fileURLToPath(new URL(current.file, FOLDER)),
     currentFrames: current.frames,
     ...numbers,

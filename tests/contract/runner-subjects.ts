@@ -5,7 +5,8 @@ import { RunnerInputError } from '../../src/runners/runner.errors.js';
 import type { RunInput } from '../../src/runners/runner.port.js';
 import { createFastApiRunner } from '../../src/runners/fastapi/fastapi.runner.js';
 import { loadSample } from '../../src/runners/servo-sample.js';
-import { startFastApiServer, type FastApiServerOptions } from '../support/model-servers/fastapi-server.js';
+import { startConformingServer } from '../support/model-servers/conforming-server.js';
+import type { FastApiServerOptions } from '../support/model-servers/fastapi-server.js';
 import { createScriptedRunner, type Script, type ScriptedRunner } from '../support/scripted.runner.js';
 import { silentLogger } from '../support/silent-logger.js';
 
@@ -83,15 +84,14 @@ export const RUNNER_SUBJECTS: readonly RunnerSubject[] = [
 
 /** Runners on a scripted server that knows the true velocities of the scene. */
 async function startFastApi(options: FastApiServerOptions): Promise<StartedSubject> {
-  const { truth } = await loadSample();
-  const server = await startFastApiServer({
-    ...options,
-    msPerFrame: 10,
-    velocity: (frame) => truth[frame],
-    fault: ({ fields, files }) =>
-      Number(fields['goal_frame_idx']) >= 20 || files['current_video'].bytes < 5000 ? 'unusable-input' : undefined,
-  });
+  const slowlyFetched = new Set<string>();
+  const server = await startConformingServer(options, ({ fields }) =>
+    [...slowlyFetched].some((jobId) => fields['jobId'].startsWith(jobId)) ? 'trickling-zip' : undefined,
+  );
   const open = () => createFastApiRunner({ name: 'scripted', url: server.url, slots: 4, logger: silentLogger });
-  const watch: StageWatch = (stage, jobId) => server.untilStage(stage, jobId);
+  const watch: StageWatch = (stage, jobId) => {
+    if (stage === 'fetching') slowlyFetched.add(jobId);
+    return server.untilStage(stage, jobId);
+  };
   return { options: { open, watch }, crash: () => server.crash(), stop: () => server.close() };
 }

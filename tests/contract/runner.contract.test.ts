@@ -5,17 +5,24 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { CHECKS } from '../../src/runners/conformance/checks/all.checks.js';
-import { ConformanceSuite } from '../../src/runners/conformance/conformance.js';
+import { failureOf } from '../../src/runners/conformance/checks/expectations.js';
+import { ConformanceSuite, type Outcome } from '../../src/runners/conformance/conformance.js';
 import { RunnerCrashedError } from '../../src/runners/runner.errors.js';
 import { loadGoldenCase } from '../support/golden-case.js';
 import { buildRunInput, runContext } from '../support/runner-jobs.js';
-import { RUNNER_SUBJECTS, type StartedSubject } from './runner-subjects.js';
+import { documentedVerdicts } from './documented-verdicts.js';
+import { RUNNER_SUBJECTS, type RunnerSubject, type StartedSubject } from './runner-subjects.js';
 
-describe.each(RUNNER_SUBJECTS)('runner: $name', ({ start, skips, maySkip = [] }) => {
+function outcomesOf({ skips, maySkip = [] }: RunnerSubject, check: string): Outcome[] {
+  if (skips.includes(check)) return ['skipped'];
+  return maySkip.includes(check) ? ['passed', 'skipped'] : ['passed'];
+}
+
+describe.each(RUNNER_SUBJECTS)('runner: $name', (kind) => {
   let subject: StartedSubject;
   let suite: ConformanceSuite;
   beforeAll(async () => {
-    subject = await start();
+    subject = await kind.start();
     // Promised is one second; a machine that runs tests on every core gets some slack.
     suite = await ConformanceSuite.open({ ...subject.options, stopWithinMs: 20_000 });
   });
@@ -26,10 +33,14 @@ describe.each(RUNNER_SUBJECTS)('runner: $name', ({ start, skips, maySkip = [] })
 
   it.each(CHECKS)('$title', async (check) => {
     const { outcome, detail } = await suite.check(check);
-    const allowed = skips.includes(check.name)
-      ? ['skipped']
-      : ['passed', ...(maySkip.includes(check.name) ? ['skipped'] : [])];
-    expect(allowed, detail).toContain(outcome);
+    expect(outcomesOf(kind, check.name), detail).toContain(outcome);
+  });
+});
+
+describe('the page of conformance', () => {
+  it.each(RUNNER_SUBJECTS.filter(({ name }) => name !== 'scripted'))('tells the truth about $name', async (subject) => {
+    const documented = (await documentedVerdicts()).get(subject.name);
+    for (const { name } of CHECKS) expect(outcomesOf(subject, name), name).toContain(documented?.get(name));
   });
 });
 
@@ -46,16 +57,19 @@ describe.each(TELLING_SUBJECTS)('processes of the runner: $name', ({ start }) =>
       const input = buildRunInput(golden, folder, {
         parameters: { endFrame: golden.currentFrameCount - 1, frameStep: 1 },
       });
-      let hasCrashed = false;
+      const { watch = () => begun } = options;
+      let tellBegun: () => void = () => undefined;
+      const begun = new Promise<void>((resolve) => (tellBegun = resolve));
       const job = runner.run(
         input,
         runContext(({ processed }) => {
-          if (processed === 0 || hasCrashed) return;
-          hasCrashed = true;
-          void crash();
+          if (processed > 0) tellBegun();
         }),
       );
-      await expect(job).rejects.toBeInstanceOf(RunnerCrashedError);
+      const failure = failureOf(job);
+      await watch('midway', input.jobId);
+      await crash();
+      expect(await failure).toBeInstanceOf(RunnerCrashedError);
       await expect(access(input.archivePath)).rejects.toMatchObject({ code: 'ENOENT' });
       const next = await runner.run(buildRunInput(golden, folder), runContext());
       expect(next.velocity).toHaveLength(3);

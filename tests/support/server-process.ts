@@ -141,23 +141,35 @@ export class ServerProcess {
   }
 }
 
-/** Runs a command that ends by itself: `migrate`, or a server that cannot start. */
-export async function runToEnd(
+export interface RunningCommand {
+  child: ChildProcess;
+  finished: Promise<FinishedCommand>;
+}
+
+/** Starts a command that ends by itself; one that does not is killed. */
+export function startCommand(
   words: readonly string[],
   options: Pick<ServerProcessOptions, 'env' | 'cwd' | 'uid'> & { script?: string },
-): Promise<FinishedCommand> {
+): RunningCommand {
   const child = spawnMain(words, options);
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const guard = setTimeout(() => child.kill('SIGKILL'), START_MS);
-  const exit = await new Promise<Exit>((resolve, reject) => {
+  const exit = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
-  clearTimeout(guard);
-  return { ...exit, stdout, stderr };
+  const finished = exit
+    .finally(() => clearTimeout(guard))
+    .then((ending): FinishedCommand => ({ ...ending, stdout, stderr }));
+  return { child, finished };
+}
+
+/** Runs a command that ends by itself: `migrate`, or a server that cannot start. */
+export function runToEnd(...command: Parameters<typeof startCommand>): Promise<FinishedCommand> {
+  return startCommand(...command).finished;
 }
 
 /** kill -9; a process that has ended meanwhile is no error. */

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-
 import type { Outcome, Verdict } from '../../runners/conformance/conformance.js';
 import { formatSeconds, type Terminal } from '../terminal.js';
 
@@ -48,7 +46,7 @@ export class VerdictTable {
       `${count(({ outcome }) => outcome === 'passed')} passed`,
       failed === 0 ? 'none failed' : this.terminal.red(`${failed} failed`),
       ...(lacking === 0 ? [] : [this.terminal.yellow(`${lacking} could be better`)]),
-      `${count(({ outcome }) => outcome === 'skipped')} do not apply`,
+      `${count(({ outcome }) => outcome === 'skipped')} not applicable`,
     ];
     this.terminal.line();
     this.terminal.line(`${GAP}${parts.join(', ')}`);
@@ -62,7 +60,7 @@ export class VerdictTable {
 
 /** A server wrote it: nothing in it may steer the terminal. */
 function printable(text: string): string {
-  return stripVTControlCharacters(text).replace(/\p{Cc}+/gu, ' ');
+  return text.replace(/\p{C}+/gu, ' ').trim();
 }
 
 /** Lines of at most so many characters, broken between words where there are any. */

@@ -23,7 +23,7 @@ export const identityChecks: readonly Check[] = [
       }
       expect(
         state === 'READY' || state === 'BUSY',
-        `Its health is ${state}${detail === undefined ? '' : `: ${detail}`}.`,
+        detail === undefined ? `Its health is ${state}.` : `${state}: ${detail}`,
       );
       return detail === undefined ? state : `${state}: ${detail}`;
     },
