@@ -21,8 +21,7 @@ export class FastApiProcess {
       throw new Error('The model server ended before it listened.');
     });
     const [address] = (await Promise.race([once(child, 'message'), ended])) as [string];
-    // From here on its end is what tests are about.
-    ended.catch(() => undefined);
+    ended.catch(() => undefined); // From here on its end is what tests are about.
     return new FastApiProcess(child, new URL(address));
   }
 
