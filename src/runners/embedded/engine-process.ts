@@ -40,9 +40,15 @@ process.on('message', (raw) => {
   if (current !== null) throw new Error('A job came while another one is running.');
   void work(message);
 });
-// Without its runner nobody waits for the result; the decoder's process ends with this one.
-process.on('disconnect', () => process.exit(0));
-void begin();
+process.once('disconnect', endUnheard);
+// A channel that closed while this file was loading is not announced any more.
+if (process.connected) void begin();
+else endUnheard();
+
+/** Without its runner nobody waits for the result; the decoder's process ends with this one. */
+function endUnheard(): never {
+  process.exit(0);
+}
 
 async function begin(): Promise<void> {
   // Starts beside the first job's arrival rather than in it.
@@ -153,6 +159,8 @@ function describe(value: unknown): unknown {
 }
 
 function send(message: EngineMessage): void {
-  // A closed channel means the runner is gone, and 'disconnect' ends this process.
-  if (process.connected) process.send?.(message);
+  // The runner may be gone without this process having heard of it yet.
+  process.send?.(message, (error: Error | null) => {
+    if (error !== null) endUnheard();
+  });
 }
