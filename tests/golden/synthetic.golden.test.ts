@@ -11,22 +11,11 @@ import {
 import type { GrayFrame } from '../support/textured-frame.js';
 import { angleBetween, magnitude, median, weighRotation } from '../support/velocity-difference.js';
 
-/** Median angle in degrees and share of the magnitude that a detector keeps to on every scene but the harder ones. */
-const LIMITS: Record<ReferenceDetector, Limits> = {
+/** Median angle in degrees and share of the magnitude that a detector keeps to on every scene. */
+const LIMITS: Record<ReferenceDetector, { degrees: number; magnitude: number }> = {
   SIFT: { degrees: 1.5, magnitude: 0.03 },
   AKAZE: { degrees: 2.5, magnitude: 0.03 },
   ORB: { degrees: 6, magnitude: 0.03 },
-};
-
-interface Limits {
-  degrees: number;
-  magnitude: number;
-}
-
-/** Of 500 ORB keypoints most lie on one surface; too few are matched on the others to tell where those surfaces end. */
-const FEW_ON_OTHER_SURFACES: Partial<Record<string, Partial<Record<ReferenceDetector, Limits>>>> = {
-  'box-and-wall': { ORB: { degrees: 18, magnitude: 0.05 } },
-  staircase: { ORB: { degrees: 10, magnitude: 0.08 } },
 };
 
 /** Frames from one that is computed to the next. */
@@ -59,7 +48,7 @@ describe.each([
   });
 
   it.each(REFERENCE_DETECTORS)('%s leads where exact correspondences lead', async (detector) => {
-    const limits = FEW_ON_OTHER_SURFACES[name]?.[detector] ?? LIMITS[detector];
+    const limits = LIMITS[detector];
     const exact = reference.detectors[detector].gt_correspondences.ibvs;
     const ideal = reference.ideal.ibvs_grid;
     const { intrinsics, distance } = files;

@@ -3,7 +3,9 @@ import { twoViews, VIEW_CAMERA, type TwoViewOptions } from '../../../../tests/su
 import { ibvsVelocity } from '../policy/ibvs.js';
 import { agree, type Agreement } from './agreement.js';
 import { squaredTransferErrors, fitHomography, type PointPairs } from './homography.js';
+import { cutPatches } from './patches.js';
 import { createRandom } from './random.js';
+import type { TwoFrames } from './two-frames.js';
 
 const MOTION: Pick<TwoViewOptions, 'position' | 'rotation'> = {
   position: [0.1, -0.06, 0.05],
@@ -50,7 +52,7 @@ describe('agreement of the matches of a frame', () => {
     const exact = twoViews({ ...MOTION, count: 800, depth });
     const pairs = twoViews({ ...MOTION, count: 800, depth, noise: 0.4 });
     const matched = { count: 200, goal: pairs.goal.slice(0, 400), current: exact.current.slice(0, 400) };
-    const { weighted } = agree(matched, keypoints(exact), VIEW_CAMERA, VIEW_CAMERA);
+    const { weighted } = agree(matched, blankFrames(exact), VIEW_CAMERA);
     const velocity = ibvsVelocity(weighted, VIEW_CAMERA, 0.8, weighted.weights)!;
     const expected = ibvsVelocity(exact, VIEW_CAMERA, 0.8, null)!;
     velocity.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(0.012));
@@ -160,11 +162,15 @@ it('a homography through exact pairs has no error', () => {
 });
 
 function agreeOn(pairs: PointPairs): Agreement {
-  return agree(pairs, keypoints(pairs), VIEW_CAMERA, VIEW_CAMERA);
+  return agree(pairs, blankFrames(pairs), VIEW_CAMERA);
 }
 
-function keypoints({ count, goal }: PointPairs): { count: number; points: Float32Array } {
-  return { count, points: Float32Array.from(goal) };
+/** Two frames in which nothing can be seen but the given pairs. */
+function blankFrames({ count, goal, current }: PointPairs): TwoFrames {
+  const { width, height } = VIEW_CAMERA;
+  const frame = { gray: new Uint8Array(width * height).fill(128), width, height };
+  const keypoints = { count, points: Float32Array.from(goal) };
+  return { goal: { keypoints, patches: cutPatches(frame, keypoints) }, frame, framePoints: current };
 }
 
 function joined(a: PointPairs, b: PointPairs): PointPairs {

@@ -24,20 +24,22 @@ export interface Goal {
    * index of a keypoint in this list is what it is called everywhere.
    */
   keypoints: Keypoints;
+  /** What each keypoint looks like, by `cutPatches`. */
+  patches: Uint8Array;
   parts: GoalPart[];
 }
 
 /** What a goal takes up in memory, about. */
-export function goalBytes({ keypoints, parts }: Goal): number {
+export function goalBytes({ keypoints, patches, parts }: Goal): number {
   return parts
     .flatMap(({ turns }) => turns)
     .map(({ features, goalIndex }) => [features.points, features.descriptors.values, goalIndex])
     .flat()
-    .reduce((sum, { byteLength }) => sum + byteLength, keypoints.points.byteLength);
+    .reduce((sum, { byteLength }) => sum + byteLength, keypoints.points.byteLength + patches.byteLength);
 }
 
 /** Keypoints of two turns of the same picture that lie this near to each other are one. */
-const SAME_PLACE_PX = 0.5;
+export const SAME_PLACE_PX = 0.5;
 
 /** Collects the keypoints of all turns and parts into one list. */
 export class GoalKeypoints {

@@ -7,6 +7,7 @@ import type { FeatureDetector, Features, GrayImage } from './features.js';
 import { GoalKeypoints, type Goal, type GoalPart, type GoalTurn } from './goal.js';
 import { Matcher, type Matches } from './matching.js';
 import { NO_MATCHES, NO_PAIRS, type MatchedPairs, type Observation } from './observation.js';
+import { cutPatches } from './patches.js';
 import { turnBack, turnImage } from './quarter-turn.js';
 import { workingImage } from './working-image.js';
 
@@ -45,14 +46,15 @@ export class Observer {
     if (isBlank(frame.gray)) {
       throw new RunnerInputError('The goal frame is blank: it shows no texture to find keypoints on');
     }
-    const keypoints = new GoalKeypoints();
-    const parts = this.parts.map((part) => goalPart(part, frame, keypoints));
+    const list = new GoalKeypoints();
+    const parts = this.parts.map((part) => goalPart(part, frame, list));
+    const keypoints = list.toKeypoints();
     if (keypoints.count < MINIMUM_POINTS) {
       throw new RunnerInputError(
         `${this.names} found ${keypoints.count} keypoints in the goal frame of ${frame.width}x${frame.height} pixels; at least ${MINIMUM_POINTS} are needed. Choose a frame with more texture, or another detector: in small pictures SIFT finds most`,
       );
     }
-    return { width: frame.width, height: frame.height, keypoints: keypoints.toKeypoints(), parts };
+    return { width: frame.width, height: frame.height, keypoints, patches: cutPatches(frame, keypoints), parts };
   }
 
   /**
@@ -67,7 +69,11 @@ export class Observer {
     if (keypoints < MINIMUM_POINTS) return unusable('too-few-keypoints', keypoints);
     const matches = goal.parts.map((part, i) => matchPart(part, this.parts[i]!.matchers, features[i]!));
     const pairs = positions(matches);
-    return { keypoints, matches: pairs, ...agree(pairs, goal.keypoints, frame, intrinsics) };
+    return {
+      keypoints,
+      matches: pairs,
+      ...agree(pairs, { goal, frame, framePoints: allPoints(features) }, intrinsics),
+    };
   }
 
   dispose(): void {
@@ -114,6 +120,16 @@ function detect(detector: FeatureDetector, { gray, width, height }: GrayImage): 
 
 function unusable(problem: FrameProblem, keypoints: number): Observation {
   return { keypoints, matches: NO_MATCHES, inliers: new Uint8Array(0), weighted: NO_PAIRS, problem };
+}
+
+function allPoints(parts: readonly Features[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, { points }) => sum + points.length, 0));
+  let next = 0;
+  for (const { points } of parts) {
+    all.set(points, next);
+    next += points.length;
+  }
+  return all;
 }
 
 /** The matches of all parts as positions, by ascending index of the goal's keypoint. */

@@ -1,14 +1,13 @@
 import type { Intrinsics } from '../../runner.port.js';
 import type { Keypoints } from './features.js';
+import { SAME_PLACE_PX } from './goal.js';
 import type { PointPairs } from './homography.js';
 import { NeighbourGrid } from './neighbour-grid.js';
 import type { WeightedPairs } from './observation.js';
+import { PixelMotion } from './pixel-motion.js';
+import { depthsInView } from './relief-depths.js';
 import type { Relief } from './relief.js';
-
-/** Measured pairs that the depth of a keypoint is taken from. */
-const NEIGHBOURS = 5;
-/** Squared pixels within which a measured pair is the keypoint itself. */
-const SAME_KEYPOINT = 0.01;
+import type { TwoFrames } from './two-frames.js';
 
 /*
  * With one depth for all points, the velocity depends on where in the image the points lie: on a tilted plane, on a box
@@ -43,41 +42,35 @@ export function goalOnPlane(matrix: Float64Array, goal: Keypoints, frame: FrameS
 
 /**
  * Every goal keypoint that the current frame must show of a scene of any shape: where it was measured, or where it has to
- * be at the middle depth of its neighbours. (The mean would put keypoints beside an edge into the air.)
+ * be at the depth of the surface that it lies on.
  */
-export function goalOnRelief(
-  measured: PointPairs,
-  { inliers, pose, inverseDepth }: Relief,
-  goal: Keypoints,
-  frame: FrameSize,
-  { fx, fy, cx, cy }: Intrinsics,
-): WeightedPairs {
-  const { rotation: r, translation: t } = pose;
-  const grid = new NeighbourGrid(measured.goal, inliers);
-  const neighbours = new Int32Array(NEIGHBOURS);
-  const distances = new Float64Array(NEIGHBOURS);
-  const depths = new Float64Array(NEIGHBOURS);
-  const list = new PairList(goal.count, frame);
-  for (let i = 0; i < goal.count; i++) {
-    const u = goal.points[2 * i]!;
-    const v = goal.points[2 * i + 1]!;
-    const found = grid.nearest(u, v, neighbours, distances);
-    const nearest = neighbours[0]!;
-    if (distances[0]! < SAME_KEYPOINT) {
-      list.add(u, v, measured.current[2 * nearest]!, measured.current[2 * nearest + 1]!);
-      continue;
-    }
-    for (let k = 0; k < found; k++) depths[k] = inverseDepth[neighbours[k]!]!;
-    const depth = depths.subarray(0, found).sort()[found >> 1]!;
-    const x = (u - cx) / fx;
-    const y = (v - cy) / fy;
-    const z = r[6]! * x + r[7]! * y + r[8]! + depth * t[2]!;
-    if (!(z > 0)) continue;
-    const seenX = (r[0]! * x + r[1]! * y + r[2]! + depth * t[0]!) / z;
-    const seenY = (r[3]! * x + r[4]! * y + r[5]! + depth * t[1]!) / z;
-    list.add(u, v, fx * seenX + cx, fy * seenY + cy);
+export function goalOnRelief(relief: Relief, frames: TwoFrames, intrinsics: Intrinsics): WeightedPairs {
+  const { pairs, pose, inverseDepth } = relief;
+  const { count, points } = frames.goal.keypoints;
+  const motion = new PixelMotion(pose, intrinsics);
+  const measured = measuredPairs(relief, frames.goal.keypoints);
+  const measuredDepths = Float64Array.from(measured, (pair) => (pair < 0 ? Number.NaN : inverseDepth[pair]!));
+  const depths = depthsInView(measuredDepths, motion, frames);
+  const list = new PairList(count, frames.frame);
+  for (let i = 0; i < count; i++) {
+    const x = points[2 * i]!;
+    const y = points[2 * i + 1]!;
+    const pair = measured[i]!;
+    if (pair >= 0) list.addPair(pairs, pair);
+    else if (motion.project(x, y, depths[i]!)) list.add(x, y, motion.x, motion.y);
   }
   return list.finish();
+}
+
+/** The agreeing pair of each goal keypoint; -1 for those without. */
+function measuredPairs({ pairs, inliers }: Relief, { count, points }: Keypoints): Int32Array {
+  const grid = new NeighbourGrid(pairs.goal, inliers);
+  const nearest = new Int32Array(1);
+  const distance = new Float64Array(1);
+  return Int32Array.from({ length: count }, (_, i) => {
+    const found = grid.nearest(points[2 * i]!, points[2 * i + 1]!, nearest, distance);
+    return found > 0 && distance[0]! < SAME_PLACE_PX ** 2 ? nearest[0]! : -1;
+  });
 }
 
 /** Pairs of equal weight, as far as their current position is in the frame. */
@@ -102,6 +95,10 @@ class PairList {
     this.goal[at + 1] = y;
     this.current[at] = u;
     this.current[at + 1] = v;
+  }
+
+  addPair({ goal, current }: PointPairs, pair: number): void {
+    this.add(goal[2 * pair]!, goal[2 * pair + 1]!, current[2 * pair]!, current[2 * pair + 1]!);
   }
 
   finish(): WeightedPairs {

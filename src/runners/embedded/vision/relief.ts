@@ -24,6 +24,8 @@ const UNREFINED_LATITUDE = 2;
 
 /** A static scene of any shape. */
 export interface Relief {
+  /** Those it was found in. */
+  pairs: PointPairs;
   /** 1 for the pairs that the camera's motion explains, at a depth that neighbours confirm. */
   inliers: Uint8Array;
   inlierCount: number;
@@ -38,6 +40,8 @@ export interface ReliefSearch {
   threshold: number;
   /** Samples of five pairs to try, at most, beside what the plane suggests. */
   samples: number;
+  /** The first so many pairs are matches of descriptors; those after them were recognised by what they look like. */
+  matches: number;
 }
 
 /**
@@ -52,7 +56,7 @@ export interface ReliefSearch {
 export function findRelief(
   pairs: PointPairs,
   plane: HomographyFit | null,
-  { intrinsics, threshold, samples }: ReliefSearch,
+  { intrinsics, threshold, samples, matches }: ReliefSearch,
 ): Relief | null {
   const misfits = plane === null ? null : new Misfits(pairs, plane);
   if (misfits?.areFew() === true) return null;
@@ -63,9 +67,10 @@ export function findRelief(
   const fit = refineEssential(rays, found, threshold);
   if (misfits?.areAligned(fit, fit.inliers) === false) return null;
   const depths = inverseDepths(fit.pose, rays);
-  const inliers = confirmedPairs(pairs, fit, depths, threshold);
+  const inliers = confirmedPairs(pairs, fit, depths, { threshold, matches });
   if (misfits?.areAligned(fit, inliers) === false) return null;
   return {
+    pairs,
     inliers,
     inlierCount: inliers.reduce((sum, inlier) => sum + inlier, 0),
     pose: fit.pose,
@@ -91,7 +96,7 @@ function confirmedPairs(
   pairs: PointPairs,
   fit: EssentialFit,
   { inverse, gain }: InverseDepths,
-  threshold: number,
+  { threshold, matches }: Pick<ReliefSearch, 'threshold' | 'matches'>,
 ): Uint8Array {
   const candidates = new Uint8Array(pairs.count);
   const nearness: number[] = [];
@@ -112,6 +117,10 @@ function confirmedPairs(
   const confirmed = new Uint8Array(pairs.count);
   for (let pair = 0; pair < pairs.count; pair++) {
     if (candidates[pair] === 0) continue;
+    if (pair >= matches) {
+      confirmed[pair] = 1;
+      continue;
+    }
     const found = grid.nearest(pairs.goal[2 * pair]!, pairs.goal[2 * pair + 1]!, neighbours, distances);
     const tolerance = threshold + PARALLAX_SHARE * Math.abs(inverse[pair]!) * gain[pair]!;
     let supporters = 0;
