@@ -97,7 +97,6 @@ async function withConfig({ role, failure = 1 }: { role: Role; failure?: number 
   const { NODE_ENV, LOG_LEVEL } = config.settings;
   const format = NODE_ENV === 'production' ? 'json' : 'pretty';
   const logger = createLogger({ level: LOG_LEVEL, format, fields: { role } });
-  for (const warning of config.warnings) logger.warn(warning);
   try {
     return await work(config, logger);
   } catch (error) {

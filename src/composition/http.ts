@@ -36,6 +36,8 @@ import { ModelController } from '../modules/model/model.controller.js';
 import { modelRoutes } from '../modules/model/model.router.js';
 import { QuoteController } from '../modules/quote/quote.controller.js';
 import { quoteRoutes } from '../modules/quote/quote.router.js';
+import { RunnerController } from '../modules/runner/runner.controller.js';
+import { runnerRoutes } from '../modules/runner/runner.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { SessionController } from '../modules/session/session.controller.js';
@@ -84,6 +86,7 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
     ),
     ...usageRoutes(new UsageController(services.usage)),
     ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),
+    ...runnerRoutes(new RunnerController(services.runnerAdmin, services.runnerView)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
     ...webhookRoutes(new WebhookController(services.webhooks)),

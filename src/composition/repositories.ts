@@ -11,6 +11,7 @@ import { InferenceRepository } from '../modules/inference/inference.repository.j
 import { JobViewQueries } from '../modules/inference/job-view.queries.js';
 import { ModelRepository } from '../modules/model/model.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
+import { RunnerRepository } from '../modules/runner/runner.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
 import { LoginAttemptRepository } from '../modules/session/login-attempt.repository.js';
 import { SessionRepository } from '../modules/session/session.repository.js';
@@ -38,6 +39,7 @@ export function createRepositories(scope: DatabaseScope) {
     loginAttempts: new LoginAttemptRepository(scope),
     models: new ModelRepository(scope),
     results: new ResultRepository(scope),
+    runners: new RunnerRepository(scope),
     sessions: new SessionRepository(scope),
     uploads: new UploadRepository(scope),
     usage: new UsageQueries(scope),

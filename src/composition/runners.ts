@@ -1,17 +1,21 @@
 import { resolve } from 'node:path';
-
+import type { RunnerIdentity } from '../modules/runner/runner.domain.js';
+import { UNTOLD_SLOTS } from '../modules/runner/runner.domain.js';
+import type { SecretBox } from '../platform/auth/secret-box.js';
 import type { Config } from '../platform/config/load-config.js';
 import type { Logger } from '../platform/logging/logger.js';
 import { VERSION } from '../platform/version.js';
 import { loadCnsWeights, WeightsFileError, type WeightsFile } from '../runners/embedded/cns/load-weights.js';
-import { createRunner } from '../runners/runner.registry.js';
+import { createRemoteRunner, createRunner } from '../runners/runner.registry.js';
 import type { Runner } from '../runners/runner.port.js';
 
 /**
- * The runner of this installation. Nothing is started before its first job.
+ * The engine inside this process. Nothing is started before its first job.
+ * @returns null when settings want none
  * @throws Error when CNS_WEIGHTS names a file that does not hold the weights
  */
-export async function createDefaultRunner(config: Config, logger: Logger): Promise<Runner> {
+export async function createEmbeddedEngine(config: Config, logger: Logger): Promise<Runner | null> {
+  if (!config.hasEmbeddedEngine) return null;
   const { FFMPEG_PATH, CNS_WEIGHTS } = config.settings;
   return createRunner('embedded', {
     logger,
@@ -21,6 +25,23 @@ export async function createDefaultRunner(config: Config, logger: Logger): Promi
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(CNS_WEIGHTS === undefined ? {} : { cnsWeights: await checkWeights(CNS_WEIGHTS) }),
   });
+}
+
+/** Makes the client of a model server; tests put their own in its place by the name of the row. */
+export type MakeRunner = (runner: RunnerIdentity) => Runner;
+
+export function createRunnerMaker(secrets: SecretBox, logger: Logger): MakeRunner {
+  return ({ id, name, kind, url, sealedToken, slots, models }) => {
+    if (url === null) throw new Error(`The runner "${name}" has no address.`);
+    return createRemoteRunner(kind, {
+      name,
+      url: new URL(url),
+      slots: slots ?? UNTOLD_SLOTS,
+      logger: logger.child({ runner: name }),
+      ...(sealedToken === null ? {} : { token: secrets.open(sealedToken, id) }),
+      ...(models === null ? {} : { models }),
+    });
+  };
 }
 
 /** Read here to be checked and to be told of; each engine reads them for itself. */

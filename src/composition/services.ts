@@ -23,6 +23,12 @@ import { ModelParameters } from '../modules/model/model-parameters.js';
 import { ModelService } from '../modules/model/model.service.js';
 import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
 import { QuoteService } from '../modules/quote/quote.service.js';
+import { RunnerAdminService } from '../modules/runner/runner-admin.service.js';
+import type { RunnerDirectory } from '../modules/runner/runner-directory.js';
+import { RunnerHealthService } from '../modules/runner/runner-health.service.js';
+import { RunnerPoolService } from '../modules/runner/runner-pool.service.js';
+import { RunnerSetupService } from '../modules/runner/runner-setup.service.js';
+import { RunnerViewService } from '../modules/runner/runner-view.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { AuthenticationService } from '../modules/session/authentication.service.js';
 import { CredentialCheckService } from '../modules/session/credential-check.service.js';
@@ -47,7 +53,6 @@ import { Permits } from '../platform/permits.js';
 import { AddressPolicy } from '../platform/outbound/address-policy.js';
 import { OutboundClient, type Resolve } from '../platform/outbound/outbound-client.js';
 import { VERSION } from '../platform/version.js';
-import type { Runner } from '../runners/runner.port.js';
 import { RUNNER_KINDS } from '../runners/runner.registry.js';
 import type { Infrastructure } from './infrastructure.js';
 import { createRepositories } from './repositories.js';
@@ -55,7 +60,7 @@ import { createRepositories } from './repositories.js';
 interface Parts {
   config: Config;
   infrastructure: Infrastructure;
-  runner: Runner;
+  directory: RunnerDirectory;
   resolve: Resolve;
   logger: Logger;
   shutdown: AbortSignal;
@@ -68,11 +73,13 @@ const UPLOAD_GRACE_TURNS = 5;
 /** Files younger than this may belong to an upload or a job that is going on. */
 const SWEEP_AGE_MS = 24 * 3600 * 1000;
 
+/** A model server that fails again and again is tried at least this often, unless a longer pause is set. */
+const LONGEST_BREAKER_PAUSE_SECONDS = 600;
 /** Videos, pictures and folders of one uploaded archive. */
 const ARCHIVE_MAX_ENTRIES = 10_000;
 
 /** Reads top to bottom as the dependency graph. */
-export function createServices({ config, infrastructure, runner, resolve, logger, shutdown }: Parts) {
+export function createServices({ config, infrastructure, directory, resolve, logger, shutdown }: Parts) {
   const { settings } = config;
   const { uow, repositories, store, decoder, sequelize, bus } = infrastructure;
 
@@ -140,15 +147,51 @@ export function createServices({ config, infrastructure, runner, resolve, logger
   const uploadLocker = new UploadLocker({ uploads: repositories.uploads, logger });
   const models = new ModelService({ repositories });
   const modelAdmin = new ModelAdminService({ uow, repositories, runnerKinds: RUNNER_KINDS });
+  const runnerView = new RunnerViewService({ repositories, embedded: directory.embedded?.describe() ?? null });
+  const runnerHealth = new RunnerHealthService({
+    uow,
+    repositories,
+    directory,
+    everySeconds: settings.RUNNER_CHECK_INTERVAL,
+    logger,
+  });
+  const runnerAdmin = new RunnerAdminService({
+    uow,
+    repositories,
+    secrets: infrastructure.secrets,
+    health: runnerHealth,
+    describe: (identity) => directory.describe(identity),
+  });
+  const runnerSetup = new RunnerSetupService({
+    uow,
+    secrets: infrastructure.secrets,
+    embedded: directory.embedded,
+    configured: config.runners,
+    describe: (identity) => directory.describe(identity),
+    logger,
+  });
+  const runnerPool = new RunnerPoolService({
+    uow,
+    repositories,
+    directory,
+    bus,
+    rules: {
+      failures: settings.RUNNER_BREAKER_FAILURES,
+      pauseSeconds: settings.RUNNER_BREAKER_PAUSE,
+      longestPauseSeconds: Math.max(LONGEST_BREAKER_PAUSE_SECONDS, settings.RUNNER_BREAKER_PAUSE),
+    },
+    logger,
+    shutdown,
+  });
   const inference = new InferenceService({
     uow,
     repositories,
-    capabilities: runner.describe(),
     modelParameters: new ModelParameters(),
+    runners: runnerView,
     framesPerCredit: settings.INFERENCE_FRAMES_PER_CREDIT,
     longestTimeoutSeconds: settings.JOB_TIMEOUT,
   });
-  const inferenceReading = new InferenceReadingService({ repositories });
+  const inferenceReading = new InferenceReadingService({ repositories, runners: runnerView });
   const jobWaiter = new JobWaiter({ jobs: repositories.jobs, bus, shutdown });
   const inferenceResults = new InferenceResultService({ repositories, store, logger });
   const resultExpiry = new ResultExpiryService({ repositories, store, logger });
@@ -170,7 +213,8 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     repositories,
     opening: new AttemptOpeningService({
       uow,
-      runner,
+      repositories,
+      pool: runnerPool,
       worker: `${os.hostname()}:${process.pid}`,
       leaseSeconds: settings.JOB_LEASE,
     }),
@@ -183,11 +227,14 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     }),
     ending: new AttemptEndingService({
       uow,
+      repositories,
+      pool: runnerPool,
       store,
       timeoutSeconds: settings.JOB_TIMEOUT,
       maxAttempts: settings.JOB_MAX_ATTEMPTS,
       backoffSeconds: settings.JOB_BACKOFF,
     }),
+    pool: runnerPool,
     store,
     bus,
     logger,
@@ -260,6 +307,11 @@ export function createServices({ config, infrastructure, runner, resolve, logger
     execution,
     quotes,
     recovery,
+    runnerAdmin,
+    runnerHealth,
+    runnerPool,
+    runnerSetup,
+    runnerView,
     sessions,
     retention,
     library,

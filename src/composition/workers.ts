@@ -6,6 +6,7 @@ import { WorkerHost } from '../workers/worker-host.js';
 import type { Container } from './container.js';
 
 const SWEEP_EVERY_MS = 3600 * 1000;
+const FIT_EVERY_MS = 1000;
 const PURGE_EVERY_MS = 60 * 1000;
 const FORGET_UPLOADS_EVERY_MS = 60 * 1000;
 
@@ -18,6 +19,7 @@ export function createWorkerHost({ config, services, infrastructure, logger }: C
       'deliver-webhook': deliverWebhookHandler(services.webhookDeliveries),
     },
     concurrency: config.workerConcurrency,
+    capacity: () => services.runnerPool.capacity(),
     drainMs: (config.settings.SHUTDOWN_TIMEOUT * 1000) / 3,
     logger,
   });
@@ -79,6 +81,7 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         everyMs: SWEEP_EVERY_MS,
         run: async () => {
           await services.events.removeOld();
+          await services.runnerHealth.forgetOld(config.settings.EVENT_RETENTION);
           await services.webhookDeliveries.removeOld();
         },
       },
@@ -93,11 +96,36 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.uploads.removeExpired(),
       },
       {
+        name: 'ask runners how they are',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.runnerHealth.checkDue(),
+      },
+      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {
           await services.sweep.sweep(new Date());
         },
+      },
+    ],
+    logger,
+  );
+}
+
+/** What a process that runs jobs looks after meanwhile; not started. */
+export function createWorkerSchedules(host: WorkerHost, { services, config, logger }: Container): Scheduler {
+  return new Scheduler(
+    [
+      { name: 'work on as many jobs as there are slots', everyMs: FIT_EVERY_MS, run: () => host.fit() },
+      {
+        name: 'tell how the embedded engine is',
+        everyMs: config.settings.RUNNER_CHECK_INTERVAL * 1000,
+        run: () => services.runnerHealth.checkEmbedded(),
+      },
+      {
+        name: 'switch off runners that settings no longer name',
+        everyMs: SWEEP_EVERY_MS,
+        run: () => services.runnerSetup.retireUnnamed(),
       },
     ],
     logger,

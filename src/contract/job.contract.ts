@@ -95,13 +95,25 @@ const attemptSchema = z.object({
   carbon_footprint: z.number().nullable().meta({ description: 'Grams CO2e, likewise.' }),
   started_at: timeSchema,
   finished_at: timeSchema.nullable(),
+  runner: z.object({ name: z.string(), kind: z.string() }).nullable().meta({ description: 'What it ran on.' }),
+  stop: z
+    .object({ by: z.enum(['engine', 'server', 'connection']), stopped_at: timeSchema })
+    .nullable()
+    .meta({
+      description:
+        'How it is known that its work has stopped. `engine`: our own process has. `server`: the model server said so, ' +
+        'by its clock. `connection`: the connection to it was closed, and it said nothing. Null: nobody told it to stop.',
+    }),
 });
 
 const videoOfJobSchema = z.object({ id: idSchema, name: z.string() });
 
 const waitSchema = z.object({
-  reason: z.enum(['queued', 'between-attempts']).meta({
-    description: '`queued`: a worker has to become free. `between-attempts`: the pause after a failed attempt.',
+  reason: z.enum(['queued', 'between-attempts', 'no-runner', 'runners-down', 'runners-busy']).meta({
+    description:
+      '`queued`: a worker has to become free. `between-attempts`: the pause after a failed attempt. `no-runner`: none ' +
+      'in service can do it. `runners-down`: those that can are not healthy, or have failed too often. ' +
+      '`runners-busy`: they work on others, or asked for a pause.',
   }),
   ahead: z.int().nullable().meta({
     description: 'Jobs of everybody that come first: at most 1000, which means 1000 or more. Null between attempts.',

@@ -43,6 +43,8 @@ export const PROBLEM_KINDS = {
   },
   'too-many-webhooks': { status: 409, title: 'There are too many webhooks', retryable: false },
   'webhook-disabled': { status: 409, title: 'The webhook is switched off', retryable: false },
+  'runner-in-use': { status: 409, title: 'Jobs are running on the runner', retryable: true },
+  'runner-configured': { status: 409, title: 'The runner belongs to the settings', retryable: false },
   'upload-offset-conflict': { status: 409, title: 'The upload goes on at another offset', retryable: false },
   'upload-incomplete': { status: 409, title: 'Bytes of the upload are missing', retryable: false },
   'upload-not-open': { status: 409, title: 'The upload is being finished or is done', retryable: false },

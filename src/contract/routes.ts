@@ -58,6 +58,18 @@ import {
   testWebhookRoute,
   updateWebhookRoute,
 } from './webhook.contract.js';
+import {
+  availableRunnersRoute,
+  createRunnerRoute,
+  deleteRunnerRoute,
+  drainRunnerRoute,
+  getRunnerRoute,
+  listRunnerEventsRoute,
+  listRunnersRoute,
+  resumeRunnerRoute,
+  testRunnerRoute,
+  updateRunnerRoute,
+} from './runner.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from './service.contract.js';
 import {
   appendUploadRoute,
@@ -110,6 +122,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobStatusRoute,
   cancelJobRoute,
   retryJobRoute,
+  availableRunnersRoute,
   jobVelocityRoute,
   jobTrajectoryRoute,
   jobResultRoute,
@@ -128,6 +141,15 @@ export const ROUTES: readonly RouteDescriptor[] = [
   deleteModelRoute,
   listAuditRoute,
   listUsageRoute,
+  listRunnersRoute,
+  createRunnerRoute,
+  getRunnerRoute,
+  updateRunnerRoute,
+  deleteRunnerRoute,
+  testRunnerRoute,
+  drainRunnerRoute,
+  resumeRunnerRoute,
+  listRunnerEventsRoute,
   eventsRoute,
   jobEventsRoute,
   websocketStatsRoute,

@@ -5,7 +5,7 @@ import { startHttp, startScheduler, startWorker } from './start-parts.js';
 /** API, worker and scheduler on one container: a laptop, or a single server. */
 export async function startAll(container: Container): Promise<void> {
   const admin = await ensureAdmin(container);
-  startWorker(container);
+  await startWorker(container);
   startScheduler(container);
   announce(await startHttp(container), admin);
 }

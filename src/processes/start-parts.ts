@@ -1,6 +1,11 @@
 import type { Container } from '../composition/container.js';
 import { createAccessWatch, createGateway, createHandshakeLimit, createHttpApp } from '../composition/http.js';
-import { createScheduler, createWebhookBells, createWorkerHost } from '../composition/workers.js';
+import {
+  createScheduler,
+  createWebhookBells,
+  createWorkerHost,
+  createWorkerSchedules,
+} from '../composition/workers.js';
 import { HttpServer } from '../http/http-server.js';
 
 /** Listens for requests and sockets. @returns the port, which the system chose if the setting was 0 */
@@ -20,11 +25,14 @@ export async function startHttp(container: Container): Promise<number> {
   return port;
 }
 
-export function startWorker(container: Container): void {
+export async function startWorker(container: Container): Promise<void> {
   const host = createWorkerHost(container);
-  host.start();
+  await host.start();
+  const schedules = createWorkerSchedules(host, container);
+  schedules.start();
   container.lifecycle.register('intake', 'worker', () => host.stop());
-  container.logger.info('Working', { concurrency: container.config.workerConcurrency });
+  container.lifecycle.register('intake', 'schedules of the worker', () => schedules.stop());
+  container.logger.info('Working', { concurrency: container.config.workerConcurrency ?? 'as many as there are slots' });
 }
 
 export function startScheduler(container: Container): void {

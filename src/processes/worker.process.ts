@@ -3,6 +3,5 @@ import { startWorker } from './start-parts.js';
 
 /** Takes jobs from the queue and runs them. */
 export function startWorkerProcess(container: Container): Promise<void> {
-  startWorker(container);
-  return Promise.resolve();
+  return startWorker(container);
 }

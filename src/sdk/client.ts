@@ -49,6 +49,18 @@ import {
   listJobsRoute,
   retryJobRoute,
 } from '../contract/job.contract.js';
+import {
+  availableRunnersRoute,
+  createRunnerRoute,
+  deleteRunnerRoute,
+  drainRunnerRoute,
+  getRunnerRoute,
+  listRunnerEventsRoute,
+  listRunnersRoute,
+  resumeRunnerRoute,
+  testRunnerRoute,
+  updateRunnerRoute,
+} from '../contract/runner.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
 import { getUsageRoute, listUsageRoute } from '../contract/usage.contract.js';
 import {
@@ -444,6 +456,51 @@ export class Client {
 
   listUsage(query: QueryOf<typeof listUsageRoute> = {}, options?: CallOptions) {
     return call(this.connection, listUsageRoute, { query }, options);
+  }
+
+  /** Runners in service, and how they are. */
+  availableRunners(options?: CallOptions) {
+    return call(this.connection, availableRunnersRoute, {}, options);
+  }
+
+  /** Administrators only, as all that follow about runners. */
+  listRunners(query: QueryOf<typeof listRunnersRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listRunnersRoute, { query }, options);
+  }
+
+  createRunner(body: BodyOf<typeof createRunnerRoute>, options?: CallOptions) {
+    return call(this.connection, createRunnerRoute, { body }, options);
+  }
+
+  getRunner(id: string, options?: CallOptions) {
+    return call(this.connection, getRunnerRoute, { params: { id } }, options);
+  }
+
+  updateRunner(id: string, body: BodyOf<typeof updateRunnerRoute>, options?: CallOptions) {
+    return call(this.connection, updateRunnerRoute, { params: { id }, body }, options);
+  }
+
+  /** Refused while jobs run on it: drain it first. */
+  deleteRunner(id: string, options?: CallOptions) {
+    return call(this.connection, deleteRunnerRoute, { params: { id } }, options);
+  }
+
+  /** Asks it now how it is. */
+  testRunner(id: string, options?: CallOptions) {
+    return call(this.connection, testRunnerRoute, { params: { id } }, options);
+  }
+
+  drainRunner(id: string, options?: CallOptions) {
+    return call(this.connection, drainRunnerRoute, { params: { id } }, options);
+  }
+
+  resumeRunner(id: string, options?: CallOptions) {
+    return call(this.connection, resumeRunnerRoute, { params: { id } }, options);
+  }
+
+  /** What became of it, newest first. */
+  listRunnerEvents(id: string, query: QueryOf<typeof listRunnerEventsRoute> = {}, options?: CallOptions) {
+    return call(this.connection, listRunnerEventsRoute, { params: { id }, query }, options);
   }
 
   getHealth(options?: CallOptions) {

@@ -22,7 +22,11 @@ function recordingBackend(state: JobState | 'unknown' = 'unknown'): {
         stateOf: () => Promise.resolve(state),
         close: () => Promise.resolve(),
       }),
-    createWorker: () => ({ close: () => Promise.resolve(), disconnect: () => undefined }),
+    createWorker: () => ({
+      close: () => Promise.resolve(),
+      setConcurrency: () => undefined,
+      disconnect: () => undefined,
+    }),
     queues: [],
     withinTransaction: null,
     close: () => Promise.resolve(),

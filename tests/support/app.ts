@@ -25,6 +25,13 @@ interface AppOptions {
   parts?: readonly Part[];
   /** Default: a scripted one that computes nothing. `embedded`: the real engine. */
   runner?: Runner | 'embedded';
+  /**
+   * Model servers by name, which settings put in; the app has no engine of its own then, unless `runner` says so. Their
+   * clients are these, whatever their address.
+   */
+  runners?: Readonly<Record<string, Runner>>;
+  /** Clients of model servers that are added while the app runs, by name. */
+  runnersToAdd?: Readonly<Record<string, Runner>>;
   /** On top of those for tests, as they would stand in the environment. */
   settings?: Record<string, string>;
   /** Works on the database, files and queue of this app, as a second process of one installation would. */
@@ -110,7 +117,7 @@ async function removeKeys(redisUrl: string, prefix: string): Promise<void> {
   }
 }
 
-function environment({ database, folder, queuePrefix }: Premises, { settings = {} }: AppOptions) {
+function environment({ database, folder, queuePrefix }: Premises, { settings = {}, runner, runners }: AppOptions) {
   const redisUrl = inject('redisUrl');
   return {
     NODE_ENV: 'test',
@@ -131,21 +138,36 @@ function environment({ database, folder, queuePrefix }: Premises, { settings = {
     SHUTDOWN_TIMEOUT: '3s',
     ENGINE_PROCESSES: '1',
     WORKER_CONCURRENCY: '4',
+    RUNNER_CHECK_INTERVAL: '1s',
+    ...(runners === undefined ? {} : { RUNNERS: JSON.stringify(Object.keys(runners).map(settingOf)) }),
+    ...(runners !== undefined && runner !== undefined ? { EMBEDDED_ENGINE: 'on' } : {}),
     ...(redisUrl === null ? {} : { REDIS_URL: redisUrl, QUEUE_PREFIX: queuePrefix }),
     ...settings,
   };
 }
 
-function overridesOf({ runner, resolve }: AppOptions): ContainerOverrides {
+const settingOf = (name: string) => ({ name, kind: 'fastapi', url: `http://${name}.test:8000` });
+
+function overridesOf({ runner, runners, runnersToAdd, resolve }: AppOptions): ContainerOverrides {
+  const isOwn = runner === 'embedded' || (runner === undefined && runners !== undefined);
+  const named = { ...runners, ...runnersToAdd };
   return {
-    ...(runner === 'embedded' ? {} : { runner: runner ?? createScriptedRunner({ behaviour: {} }) }),
+    ...(isOwn ? {} : { runner: runner ?? createScriptedRunner({ behaviour: {} }) }),
+    ...(Object.keys(named).length === 0 ? {} : { makeRunner: ({ name }) => clientOf(name, named) }),
     ...(resolve === undefined ? {} : { resolve }),
   };
 }
 
+/** As often as one is made: what the rows have forgotten is closed, what the test holds goes on. */
+function clientOf(name: string, named: Readonly<Record<string, Runner>>): Runner {
+  const runner = named[name];
+  if (runner === undefined) throw new Error(`The test has no runner "${name}"`);
+  return { ...runner, close: () => Promise.resolve() };
+}
+
 async function startParts(container: Container, parts: readonly Part[]): Promise<number> {
   try {
-    if (parts.includes('worker')) startWorker(container);
+    if (parts.includes('worker')) await startWorker(container);
     if (parts.includes('scheduler')) startScheduler(container);
     return parts.includes('http') ? await startHttp(container) : 0;
   } catch (error) {

@@ -46,11 +46,17 @@ export interface ScriptedRunnerOptions {
   slots?: number;
   /** What its numbers depend on; default 'script'. */
   checkpointKey?: string;
+  /** On top of what it says of itself otherwise. */
+  description?: Partial<RunnerDescription>;
+  /** How it says that it is; throws for a server that does not answer. Default: by its slots. */
+  health?: () => RunnerHealth;
 }
 
 export interface ScriptedRunner extends Runner {
   /** Inputs of all jobs begun so far. */
   readonly begun: readonly RunInput[];
+  /** Most jobs that it has worked on at the same time. */
+  readonly peak: number;
   /** Lets every running job fail as if the process behind it had died. */
   crash(): void;
 }
@@ -60,10 +66,13 @@ export function createScriptedRunner({
   behaviour,
   slots = 4,
   checkpointKey = 'script',
+  description: told = {},
+  health: tellHealth,
 }: ScriptedRunnerOptions): ScriptedRunner {
   const begun: RunInput[] = [];
   const running = new Set<AbortController>();
   let isClosed = false;
+  let peak = 0;
 
   const endAll = (reason: Error) => {
     for (const controller of running) controller.abort(reason);
@@ -72,14 +81,18 @@ export function createScriptedRunner({
   return {
     specVersion: 1,
     begun,
-    describe: () => description(slots),
+    get peak() {
+      return peak;
+    },
+    describe: () => ({ ...description(slots), ...told }),
     checkpointKey: () => checkpointKey,
-    health: () => Promise.resolve(health(isClosed, running.size, slots)),
+    health: async () => Promise.resolve(tellHealth?.() ?? health(isClosed, running.size, slots)),
     async run(input, context) {
       if (isClosed) throw new RunnerUnavailableError('The runner is closed.');
       begun.push(input);
       const ended = new AbortController();
       running.add(ended);
+      peak = Math.max(peak, running.size);
       const onAbort = () => {
         ended.abort(
           new RunnerCancelledError('The job was stopped.', { stop: { by: 'engine', stoppedAt: new Date() } }),

@@ -29,7 +29,7 @@ export interface RunLogs {
  * @throws RunnerError, ObjectMissingError, or what the database failed with
  */
 export async function runAttempt(
-  { claim: { job }, start, runner }: OpenAttempt,
+  { claim: { job }, start, place }: OpenAttempt,
   scratch: ScratchFile,
   { keeper, partialRows, checkpoints, usage }: RunLogs,
   { repositories, store }: Deps,
@@ -40,7 +40,7 @@ export async function runAttempt(
   ]);
   const files = new JobFiles(store, keeper.signal);
   try {
-    return await runner.run(
+    return await place.runner.run(
       {
         jobId: job.id,
         attempt: job.attempt,

@@ -8,6 +8,7 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { Footprint } from '../carbon/footprint.domain.js';
+import type { StopEvidence } from '../../runners/runner.errors.js';
 import type { AttemptOutcome } from './inference.domain.js';
 
 export interface AttemptModel extends Model<InferAttributes<AttemptModel>, InferCreationAttributes<AttemptModel>> {
@@ -24,6 +25,13 @@ export interface AttemptModel extends Model<InferAttributes<AttemptModel>, Infer
   resumedRows: CreationOptional<number>;
   /** What it has consumed, as far as that is known; it stays when it ends. */
   footprint: CreationOptional<Footprint | null>;
+  /** Null for attempts from before runners were rows. */
+  runnerId: CreationOptional<string | null>;
+  runnerName: CreationOptional<string | null>;
+  runnerKind: CreationOptional<string | null>;
+  /** How it is known that the work has stopped, and when that was; null where it came to its end. */
+  stoppedBy: CreationOptional<StopEvidence['by'] | null>;
+  stoppedAt: CreationOptional<Date | null>;
 }
 
 export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptModel> {
@@ -41,6 +49,11 @@ export function defineAttemptModel(sequelize: Sequelize): ModelStatic<AttemptMod
       finishedAt: { type: DataTypes.DATE },
       resumedRows: { type: DataTypes.INTEGER },
       footprint: { type: DataTypes.JSONB },
+      runnerId: { type: DataTypes.UUID },
+      runnerName: { type: DataTypes.TEXT },
+      runnerKind: { type: DataTypes.TEXT },
+      stoppedBy: { type: DataTypes.TEXT },
+      stoppedAt: { type: DataTypes.DATE },
     },
     { tableName: 'inference_attempts' },
   );

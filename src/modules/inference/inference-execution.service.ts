@@ -4,6 +4,8 @@ import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
 import type { FootprintRates } from '../carbon/footprint.domain.js';
 import type { EventRepository } from '../event/event.repository.js';
+import type { RunnerPoolService } from '../runner/runner-pool.service.js';
+import { runnerOf } from '../runner/runner-place.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { AttemptCompletionService } from './attempt-completion.service.js';
 import type { AttemptEndingService } from './attempt-ending.service.js';
@@ -32,6 +34,7 @@ interface Deps {
   opening: AttemptOpeningService;
   completion: AttemptCompletionService;
   ending: AttemptEndingService;
+  pool: RunnerPoolService;
   store: ObjectStore;
   bus: Pick<EventBus, 'subscribe'>;
   logger: Logger;
@@ -57,16 +60,21 @@ export class InferenceExecutionService {
     const cancelBell = new CancelBell(this.deps.bus, id);
     try {
       const attempt = await this.deps.opening.open(id);
-      if (attempt !== null) await this.work(attempt, cancelBell, shutdown);
+      if (attempt === null) return;
+      try {
+        await this.work(attempt, cancelBell, shutdown);
+      } finally {
+        attempt.place.release();
+      }
     } finally {
       cancelBell.close();
     }
   }
 
   private async work(attempt: OpenAttempt, cancelBell: CancelBell, shutdown: AbortSignal): Promise<void> {
-    const { claim, start } = attempt;
+    const { claim, start, place } = attempt;
     const logger = this.deps.logger.child({ jobId: claim.job.id, attempt: claim.job.attempt });
-    logger.info('Job started', { resumedRows: start.resumedRows });
+    logger.info('Job started', { resumedRows: start.resumedRows, runner: place.reference.name });
     if (start.wasBegunAnew) logger.warn(BEGUN_ANEW);
     await removeCheckpointFiles(this.deps.store, start.orphanedKeys, logger);
     const scratch = await this.deps.store.scratch('.zip');
@@ -75,10 +83,11 @@ export class InferenceExecutionService {
     cancelBell.onRing(() => keeper.check());
     try {
       const run = await runAttempt(attempt, scratch, logs, this.deps);
+      await this.deps.pool.report(attempt, null);
       const result = start.wasBegunAnew ? { ...run, warnings: [...run.warnings, BEGUN_ANEW] } : run;
       await checkpoints?.close();
       // The claim is kept until the result is written: the database may be away just now.
-      const finished = { result, runner: attempt.runner.describe(), scratch };
+      const finished = { result, runner: runnerOf(place), scratch };
       const isOurs = await this.deps.completion.complete(claim, finished, logger, shutdown);
       if (!isOurs) await this.deps.ending.endTooLate(claim, logger);
       await keeper.close();
@@ -87,7 +96,9 @@ export class InferenceExecutionService {
       await checkpoints?.flush();
       await usage.flush();
       await keeper.close();
-      await this.deps.ending.end(claim, keeper.stopReason, error, logger);
+      // Before the job is given back: its runner may want to be left alone.
+      if (keeper.stopReason === undefined) await this.deps.pool.report(attempt, error);
+      await this.deps.ending.end(attempt, keeper.stopReason, error, logger);
     } finally {
       await scratch.discard();
     }
@@ -117,9 +128,9 @@ export class InferenceExecutionService {
   }
 
   /** @returns null for a runner that makes no checkpoints */
-  private checkpointLog({ claim, runner }: OpenAttempt, logger: Logger): CheckpointLog | null {
+  private checkpointLog({ claim, place }: OpenAttempt, logger: Logger): CheckpointLog | null {
     const { uow, store } = this.deps;
-    const runnerKey = runner.checkpointKey?.(claim.job.parameters);
+    const runnerKey = place.runner.checkpointKey?.(claim.job.parameters);
     return runnerKey === undefined ? null : new CheckpointLog(claim, { uow, store, logger, runnerKey });
   }
 }

@@ -28,6 +28,10 @@ const UNCLAIMED = { claimToken: null, leaseExpiresAt: null } as const;
 /** Columns that every end sets. */
 const ENDED = { finishedAt: literal('now()'), stoppedAt: literal('now()') } as const;
 
+/** By the clock of a server, which may be wrong: never before somebody asked for the stop, nor after now. */
+const stoppedAs = (time: Date) =>
+  literal(`greatest(cancel_requested_at, least(now(), '${time.toISOString()}'::timestamptz))`);
+
 const CANCELLED = 'cancel_requested_at IS NOT NULL';
 const NOT_CANCELLED = 'cancel_requested_at IS NULL';
 
@@ -139,16 +143,20 @@ export class JobDao extends BaseDao<JobModel> {
     );
   }
 
-  /** RUNNING → a final status, by the holder of the claim, of a job that is to be cancelled or of one that is not. */
+  /**
+   * RUNNING → a final status, by the holder of the claim, of a job that is to be cancelled or of one that is not.
+   * `stoppedAt`: when the work had stopped, where that is known better than by the time of this call.
+   */
   async finish(
     id: string,
     token: string,
     status: Extract<JobStatus, 'COMPLETED' | 'FAILED' | 'ABORTED'>,
-    fields: JobEndFields,
+    { stoppedAt = null, ...fields }: JobEndFields & { stoppedAt?: Date | null },
     { guard, cancelled }: { guard: ClaimGuard; cancelled: boolean },
   ): Promise<JobRow | null> {
+    const told = stoppedAt === null ? {} : { stoppedAt: stoppedAs(stoppedAt) };
     return this.changeOne(
-      { ...fields, ...UNCLAIMED, ...ENDED, status },
+      { ...fields, ...UNCLAIMED, ...ENDED, ...told, status },
       { id, status: 'RUNNING', claimToken: token },
       CLAIM_CONDITION[guard],
       cancelled ? CANCELLED : NOT_CANCELLED,

@@ -46,13 +46,14 @@ export function presentJob(view: JobView) {
     current_video: view.currentVideo,
     parameters: { ...inOrder(parametersSchema.shape, job.parameters), ...job.model.parameters },
     settlement: view.settlement,
-    attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, footprint, ...attempt }) => ({
+    attempts: view.attempts.map(({ startedAt, finishedAt, resumedRows, footprint, stop, ...attempt }) => ({
       ...attempt,
       resumed_rows: resumedRows,
       energy_wh: footprint?.energy.totalWh ?? null,
       carbon_footprint: footprint?.carbonGrams ?? null,
       started_at: startedAt.toISOString(),
       finished_at: isoTime(finishedAt),
+      stop: stop === null ? null : { by: stop.by, stopped_at: stop.stoppedAt.toISOString() },
     })),
     retried_by: view.retriedBy,
     wait: wait === null ? null : presentWait(wait),
@@ -63,9 +64,9 @@ export function presentJob(view: JobView) {
 }
 
 function presentWait(wait: Wait) {
-  return wait.reason === 'queued'
-    ? { reason: wait.reason, ahead: wait.ahead, until: null }
-    : { reason: wait.reason, ahead: null, until: wait.until.toISOString() };
+  return wait.reason === 'between-attempts'
+    ? { reason: wait.reason, ahead: null, until: wait.until.toISOString() }
+    : { reason: wait.reason, ahead: wait.ahead, until: null };
 }
 
 export function presentJobStatus(job: Job) {

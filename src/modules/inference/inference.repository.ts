@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { AppError, notFound } from '../../platform/app-error.js';
 import { cutPage, decodeCursor, NUMBER_KEY, UUID_KEY, type Page } from '../../platform/page.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import type { StopEvidence } from '../../runners/runner.errors.js';
 import type { RunParameters, RunProgress } from '../../runners/runner.port.js';
 import { sumFootprints, type Footprint } from '../carbon/footprint.domain.js';
 import { UsageDayDao } from '../usage/usage-day.dao.js';
 import type { ModelOfJob } from '../model/model.domain.js';
+import type { RunnerReference } from '../runner/runner.domain.js';
 import { AttemptDao } from './attempt.dao.js';
 import { JobDao, type ClaimGuard, type JobRow } from './inference.dao.js';
 import { toJob } from './inference.mapping.js';
@@ -47,6 +49,15 @@ export interface AttemptEnding {
   outcome: AttemptOutcome;
   failure: JobFailure;
   guard: ClaimGuard;
+  /** How it is known that the work has stopped; left out where nobody told it to. */
+  stop?: StopEvidence | null;
+}
+
+/** A runner that failed a job, as the runner is now. */
+export interface RunnerFailure {
+  runnerId: string;
+  /** It refuses the platform, and so the job whenever it is asked. */
+  hasRefused: boolean;
 }
 
 const CANCELLED: JobFailure = { code: 'cancelled', message: 'Cancelled by its owner.' };
@@ -102,12 +113,28 @@ export class InferenceRepository {
     );
   }
 
-  /** Takes a due PENDING job and opens its next attempt. */
-  async claim(id: string, worker: string, leaseSeconds: number): Promise<Claim | null> {
+  /** @returns null when it does not wait */
+  async findWaiting(id: string): Promise<Job | null> {
+    const row = await this.jobs.findById(id);
+    return row?.status === 'PENDING' ? toJob(row) : null;
+  }
+
+  runnerFailures(id: string): Promise<RunnerFailure[]> {
+    return this.attempts.failedRunners(id);
+  }
+
+  /** Takes a due PENDING job and opens its next attempt on a runner that has a place for it. */
+  async claim(
+    id: string,
+    worker: string,
+    leaseSeconds: number,
+    runner: RunnerReference | null = null,
+  ): Promise<Claim | null> {
     const token = randomUUID();
     const row = await this.jobs.claim(id, token, leaseSeconds);
     if (row === null) return null;
-    await this.attempts.insert({ jobId: id, number: row.attempt, claimToken: token, worker });
+    const on = { runnerId: runner?.id ?? null, runnerName: runner?.name ?? null, runnerKind: runner?.kind ?? null };
+    await this.attempts.insert({ jobId: id, number: row.attempt, claimToken: token, worker, ...on });
     return { job: toJob(row), token };
   }
 
@@ -148,7 +175,7 @@ export class InferenceRepository {
     const row = await this.jobs.finish(claim.job.id, claim.token, 'COMPLETED', fields, NOT_CANCELLED);
     if (row === null) return null;
     await this.attempts.setFootprint(claim.token, own);
-    await this.attempts.finish(claim.token, 'COMPLETED', null);
+    await this.attempts.finish(claim.token, 'COMPLETED', null, null);
     await this.usageDays.add(row.userId, { jobs: 1, frames, credits: row.cost, footprint: own });
     await this.partials.deleteOf(claim.job.id);
     return { job: toJob(row), footprint };
@@ -181,8 +208,9 @@ export class InferenceRepository {
 
   /** RUNNING → ABORTED, when its owner has asked for that. The attempt keeps what it came to. */
   async abortIfCancelled(ending: AttemptEnding): Promise<Job | null> {
-    const { id, token, guard } = ending;
-    const row = await this.jobs.finish(id, token, 'ABORTED', toErrorFields(CANCELLED), { guard, cancelled: true });
+    const { id, token, guard, stop } = ending;
+    const fields = { ...toErrorFields(CANCELLED), stoppedAt: stop?.by === 'server' ? stop.stoppedAt : null };
+    const row = await this.jobs.finish(id, token, 'ABORTED', fields, { guard, cancelled: true });
     return row === null ? null : this.closeAttempt(row, ending);
   }
 
@@ -214,8 +242,8 @@ export class InferenceRepository {
     return row === null ? null : this.closeAttempt(row, ending);
   }
 
-  private async closeAttempt(row: JobRow, { token, outcome, failure }: AttemptEnding): Promise<Job> {
-    const footprint = await this.attempts.finish(token, outcome, failure);
+  private async closeAttempt(row: JobRow, { token, outcome, failure, stop }: AttemptEnding): Promise<Job> {
+    const footprint = await this.attempts.finish(token, outcome, failure, stop ?? null);
     await this.usageDays.add(row.userId, { jobs: 0, frames: 0, credits: 0, footprint });
     await this.partials.deleteOf(row.id);
     return toJob(footprint === null ? row : await this.jobs.addFootprint(row.id, footprint));

@@ -1,15 +1,16 @@
 import { AppError, invalidField } from '../../platform/app-error.js';
 import type { Transaction, UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Once } from '../../platform/once.js';
-import { parseDetector, type Detector } from '../../runners/detector.js';
-import { CNS_MODEL, type Policy, type RunnerDescription, type RunParameters } from '../../runners/runner.port.js';
+import { CNS_MODEL, type Policy, type RunParameters } from '../../runners/runner.port.js';
 import { priceOfFrames } from '../credit/credit.domain.js';
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { DatasetRepository } from '../dataset/dataset.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
-import { parseModelReference, type Model, type ModelOfJob } from '../model/model.domain.js';
+import { parseModelReference, requirementsOf, type Model, type ModelOfJob } from '../model/model.domain.js';
 import type { CheckedParameters, ModelParameters } from '../model/model-parameters.js';
 import type { ModelRepository } from '../model/model.repository.js';
+import type { RunnerViewService } from '../runner/runner-view.service.js';
+import type { RunnerRepository } from '../runner/runner.repository.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import {
@@ -23,6 +24,7 @@ import {
 } from './inference.domain.js';
 import { settleEnd } from './inference.endings.js';
 import { statusEvent } from './inference.events.js';
+import { policyFor, requireRunner } from './required-runner.domain.js';
 import type { CheckpointRepository } from './checkpoint.repository.js';
 import type { InferenceRepository, NewJob } from './inference.repository.js';
 
@@ -33,15 +35,15 @@ interface Repositories {
   events: EventRepository;
   jobs: InferenceRepository;
   models: ModelRepository;
+  runners: RunnerRepository;
   videos: VideoRepository;
 }
 
 interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Repositories;
-  /** What the runners of this installation can do. */
-  capabilities: Pick<RunnerDescription, 'policies' | 'detectors'>;
   modelParameters: ModelParameters;
+  runners: Pick<RunnerViewService, 'inServiceNow'>;
   framesPerCredit: number;
   /** The longest timeout that an owner may give. */
   longestTimeoutSeconds: number;
@@ -112,10 +114,9 @@ export class InferenceService {
         if (!isFinal(ended.status)) {
           throw new AppError('job-not-final', `The job is ${ended.status}; it can be repeated when it has ended.`);
         }
-        await this.requireModel(scope.repositories, `${ended.model.name}@${ended.model.version}`);
-        this.requirePolicy(ended.parameters.policy);
-        this.requireDetector(ended.parameters.detector);
         const { datasetId, parameters, model, priority, timeoutSeconds } = ended;
+        const active = await this.requireModel(scope.repositories, `${model.name}@${model.version}`);
+        requireRunner(await this.deps.runners.inServiceNow(scope.repositories.runners), requirementsOf(ended, active));
         await this.holdInputs(scope, ended);
         const live = new Map((await videos.listOf(datasetId)).map((video) => [video.id, video]));
         const goal = live.get(ended.goalVideoId);
@@ -181,10 +182,15 @@ export class InferenceService {
   }
 
   /** Everything that decides about a submission but the caller's right to the dataset and the credits. */
-  private async plan(repositories: Pick<Repositories, 'videos' | 'models'>, submission: Omit<Submission, 'priority'>) {
+  private async plan(
+    repositories: Pick<Repositories, 'videos' | 'models' | 'runners'>,
+    submission: Omit<Submission, 'priority'>,
+  ) {
     const model = await this.requireModel(repositories, submission.model ?? CNS_MODEL.name);
     const { run, own } = this.deps.modelParameters.check(model, submission.parameters);
-    const parameters = this.completeParameters(run);
+    const runners = await this.deps.runners.inServiceNow(repositories.runners);
+    const parameters = completeParameters(run, policyFor(model.name, runners));
+    requireRunner(runners, requirementsOf({ parameters }, model));
     const videos = selectRange(await repositories.videos.listOf(submission.datasetId), submission.range);
     const pairs = pairVideos(videos);
     pairs.forEach((pair) => checkFrames(pair, parameters));
@@ -226,46 +232,22 @@ export class InferenceService {
     const detail = `There is no active model "${reference}". GET /api/models lists those there are.`;
     throw new AppError('model-unavailable', detail, { errors: [{ path: 'model', message: detail }] });
   }
-
-  private requirePolicy(policy: Policy): void {
-    if (this.deps.capabilities.policies.includes(policy)) return;
-    const detail = policy === 'cns' ? NO_CNS_WEIGHTS : `No runner of this installation offers the policy "${policy}".`;
-    throw new AppError('policy-unavailable', detail, { errors: [{ path: 'parameters.policy', message: detail }] });
-  }
-
-  private requireDetector(detector: Detector): void {
-    const parts = parseDetector(detector);
-    if (parts === null) throw invalidField('parameters.detector', `"${detector}" is no detector.`);
-    const offered = this.deps.capabilities.detectors;
-    const missing = parts.find(({ name }) => !offered.includes(name));
-    if (missing === undefined) return;
-    const message = `No runner of this installation offers ${missing.name}. There are: ${offered.join(', ')}.`;
-    throw invalidField('parameters.detector', message);
-  }
-
-  private completeParameters(given: CheckedParameters['run']): RunParameters {
-    const policy = given.policy ?? (this.deps.capabilities.policies.includes('cns') ? 'cns' : 'ibvs');
-    this.requirePolicy(policy);
-    this.requireDetector(given.detector);
-    return {
-      startFrame: given.startFrame,
-      endFrame: given.endFrame,
-      frameStep: given.frameStep,
-      goalFrameId: given.goalFrameId,
-      detector: given.detector,
-      policy,
-      useGpus: given.useGpus,
-      intrinsics: given.intrinsics ?? DEFAULT_INTRINSICS,
-      distance: given.distance ?? DEFAULT_DISTANCE,
-      visualize: given.visualize ?? 'sampled',
-    };
-  }
 }
 
-const NO_CNS_WEIGHTS =
-  'This installation has no weights for the policy "cns". Its authors publish them as checkpoints/cns_state_dict.pth at ' +
-  'https://github.com/hhcaz/CNS; scripts/convert-cns-weights.py turns that file into cns.safetensors, and the setting ' +
-  'CNS_WEIGHTS names it (docs/how-to/cns-weights.md). Without them leave the policy out, or use "ibvs".';
+function completeParameters(given: CheckedParameters['run'], defaultPolicy: Policy): RunParameters {
+  return {
+    startFrame: given.startFrame,
+    endFrame: given.endFrame,
+    frameStep: given.frameStep,
+    goalFrameId: given.goalFrameId,
+    detector: given.detector,
+    policy: given.policy ?? defaultPolicy,
+    useGpus: given.useGpus,
+    intrinsics: given.intrinsics ?? DEFAULT_INTRINSICS,
+    distance: given.distance ?? DEFAULT_DISTANCE,
+    visualize: given.visualize ?? 'sampled',
+  };
+}
 
 const inputsGone = (what: string, cause?: AppError): AppError =>
   new AppError('job-inputs-gone', `${what} of this job has been deleted.`, { cause });

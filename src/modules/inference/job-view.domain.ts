@@ -1,5 +1,7 @@
 import type { PathPoint } from '../../runners/trajectory.js';
 import type { Footprint } from '../carbon/footprint.domain.js';
+import type { StopEvidence } from '../../runners/runner.errors.js';
+import type { Obstacle } from '../runner/runner-choice.domain.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
 
@@ -16,13 +18,17 @@ export interface AttemptView {
   resumedRows: number;
   /** Null when nobody knows. */
   footprint: Footprint | null;
+  /** What it ran on; null for attempts from before runners were rows. */
+  runner: { name: string; kind: string } | null;
+  /** How its stop is known; null where nobody told it to stop, or nothing had been begun. */
+  stop: StopEvidence | null;
 }
 
 /** What became of the credits of a job. */
 export type Settlement = 'free' | 'held' | 'captured' | 'released' | 'refunded';
 
 /** Why a job is still PENDING. */
-export type Wait = { reason: 'queued'; ahead: number } | { reason: 'between-attempts'; until: Date };
+export type Wait = { reason: 'queued' | Obstacle; ahead: number } | { reason: 'between-attempts'; until: Date };
 
 /** A job with all that is known around it, as of one moment. */
 export interface JobView {

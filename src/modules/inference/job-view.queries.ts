@@ -1,8 +1,9 @@
 import type { DatabaseScope } from '../../platform/database/scope.js';
 import type { Footprint } from '../carbon/footprint.domain.js';
+import type { StopEvidence } from '../../runners/runner.errors.js';
 import type { Removal } from '../result/result.domain.js';
 import type { AttemptOutcome, Job } from './inference.domain.js';
-import { ROWS_PER_PIECE, type JobView, type Settlement, type Wait } from './job-view.domain.js';
+import { ROWS_PER_PIECE, type AttemptView, type JobView, type Settlement, type Wait } from './job-view.domain.js';
 import type { JobRow } from './inference.dao.js';
 import type { JobModel } from './inference.model.js';
 import { toJob } from './inference.mapping.js';
@@ -24,6 +25,10 @@ interface Surroundings {
     finished_at: string | null;
     resumed_rows: number;
     footprint: Footprint | null;
+    runner_name: string | null;
+    runner_kind: string | null;
+    stopped_by: StopEvidence['by'] | null;
+    stopped_at: string | null;
   }[];
   retried_by: string[];
   bookings: string[];
@@ -117,7 +122,8 @@ SELECT job.*, dataset.name AS dataset_name, dataset.deleted_at IS NOT NULL AS da
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
      'number', number, 'outcome', outcome, 'code', error_code, 'message', error_message,
      'started_at', started_at, 'finished_at', finished_at, 'footprint', footprint,
-     'resumed_rows', resumed_rows) ORDER BY number), '[]')
+     'resumed_rows', resumed_rows, 'runner_name', runner_name, 'runner_kind', runner_kind,
+     'stopped_by', stopped_by, 'stopped_at', stopped_at) ORDER BY number), '[]')
    FROM inference_attempts WHERE job_id = job.id) AS attempts,
   ARRAY(SELECT id FROM inference_jobs WHERE retry_of = job.id ORDER BY created_at, id) AS retried_by,
   ARRAY(SELECT kind FROM credit_entries WHERE kind IN ('inference-capture', 'inference-release', 'refund')
@@ -154,6 +160,8 @@ function toView(row: JobRow & Surroundings): JobView {
       finishedAt: attempt.finished_at === null ? null : new Date(attempt.finished_at),
       resumedRows: attempt.resumed_rows,
       footprint: attempt.footprint,
+      runner: toRunner(attempt),
+      stop: toStop(attempt),
     })),
     retriedBy: row.retried_by,
     settlement: settlementOf(job, row.bookings),
@@ -161,6 +169,14 @@ function toView(row: JobRow & Surroundings): JobView {
     result: row.has_result ? { expiresAt: row.result_expires_at, gone: row.result_gone } : null,
   };
 }
+
+type AttemptFacts = Surroundings['attempts'][number];
+
+const toRunner = ({ runner_name: name, runner_kind: kind }: AttemptFacts): AttemptView['runner'] =>
+  name === null || kind === null ? null : { name, kind };
+
+const toStop = ({ stopped_by: by, stopped_at: at }: AttemptFacts): AttemptView['stop'] =>
+  by === null || at === null ? null : { by, stoppedAt: new Date(at) };
 
 function settlementOf({ cost }: Job, bookings: readonly string[]): Settlement {
   if (cost === 0) return 'free';

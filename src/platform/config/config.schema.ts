@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { runnerSettings } from './runner-settings.js';
 
 const DURATION_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
@@ -303,9 +304,45 @@ export const SETTINGS = define({
   FASTAPI_HOST: {
     group: 'Model servers',
     schema: text,
-    description: 'Of a model server. This version runs the embedded engine only, and says so at the start.',
+    description: 'A FastAPI model server, as the runner `fastapi`; more of them, and other kinds: RUNNERS.',
   },
-  FASTAPI_PORT: { group: 'Model servers', schema: port, description: 'Used with FASTAPI_HOST.' },
+  FASTAPI_PORT: {
+    group: 'Model servers',
+    schema: wholeNumber(1, 65_535),
+    default: '8000',
+    description: 'Used with FASTAPI_HOST.',
+  },
+  RUNNERS: {
+    group: 'Model servers',
+    schema: runnerSettings,
+    secret: true,
+    description:
+      'Model servers, a list in JSON: `[{"name":"gpu-1","kind":"fastapi","url":"http://gpu-1:8000","token":"…","slots":2,"models":["cns"]}]`; the last three may be left out. Kinds: `fastapi`, `kserve`. The same for all processes.',
+  },
+  EMBEDDED_ENGINE: {
+    group: 'Model servers',
+    schema: z.enum(['auto', 'on', 'off'], 'use auto, on or off'),
+    default: 'auto',
+    description: 'Whether workers bring an engine of their own. `auto`: where no model server is set.',
+  },
+  RUNNER_CHECK_INTERVAL: {
+    group: 'Model servers',
+    schema: duration.pipe(z.number().min(1).max(3600)),
+    default: '10s',
+    description: 'How often each model server is asked how it is.',
+  },
+  RUNNER_BREAKER_FAILURES: {
+    group: 'Model servers',
+    schema: wholeNumber(1, 1_000),
+    default: '5',
+    description: 'Failures in a row after which a model server gets no jobs for a while.',
+  },
+  RUNNER_BREAKER_PAUSE: {
+    group: 'Model servers',
+    schema: duration.pipe(z.number().min(1).max(3600)),
+    default: '10s',
+    description: 'How long; then one job tries it. Doubles with each further failure, up to ten minutes.',
+  },
   ENGINE_PROCESSES: {
     group: 'Engine',
     schema: wholeNumber(1, 256),
@@ -332,7 +369,8 @@ export const SETTINGS = define({
   WORKER_CONCURRENCY: {
     group: 'Jobs',
     schema: wholeNumber(1, 256),
-    description: 'Jobs a worker process works on at a time. Default: as many as ENGINE_PROCESSES.',
+    description:
+      'Jobs a worker process works on at a time. Default: as many as its engine and the model servers have slots.',
   },
   JOB_MAX_ATTEMPTS: {
     group: 'Jobs',

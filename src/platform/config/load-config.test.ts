@@ -28,7 +28,7 @@ describe('loadConfig', () => {
     expect(config.settings).toMatchObject({ PORT: 3000, JWT_EXPIRATION: 86_400, INFERENCE_FRAMES_PER_CREDIT: 0 });
     expect(config.engineProcesses).toBeGreaterThanOrEqual(1);
     expect(config.engineThreads).toBeGreaterThanOrEqual(1);
-    expect(config.workerConcurrency).toBe(config.engineProcesses);
+    expect(config).toMatchObject({ workerConcurrency: null, runners: [], hasEmbeddedEngine: true });
   });
 
   it('takes an empty variable as one that is not set', () => {

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
 import { intensityOf, ownIntensity, type GridIntensity } from '../grid-intensity.js';
+import type { RunnerSetting } from './runner-settings.js';
 import { SETTINGS, type Setting, type SettingName, type Settings } from './config.schema.js';
 
 /** The start stops here; `problems` holds one line for each thing to mend. */
@@ -40,11 +41,14 @@ export interface Config {
   readonly engineProcesses: number;
   /** Threads in each of them. */
   readonly engineThreads: number;
-  readonly workerConcurrency: number;
+  /** Jobs a worker process works on at a time; null: as many as there are slots to be had. */
+  readonly workerConcurrency: number | null;
   /** What the electricity of this installation stands for. */
   readonly gridIntensity: GridIntensity;
-  /** Things to say at the start: settings that are read and have no effect. */
-  readonly warnings: readonly string[];
+  /** Model servers that are set. */
+  readonly runners: readonly RunnerSetting[];
+  /** Whether this process has an engine of its own. */
+  readonly hasEmbeddedEngine: boolean;
 }
 
 export interface ConfigSource {
@@ -79,6 +83,7 @@ export function loadConfig(source: ConfigSource): Config {
   if (problems.length > 0) throw new ConfigError(problems);
 
   const settings = parsed as Settings;
+  const runners = runnerList(settings);
   const engineProcesses = settings.ENGINE_PROCESSES ?? defaultEngineProcesses();
   return checked({
     settings,
@@ -91,12 +96,10 @@ export function loadConfig(source: ConfigSource): Config {
     queue: queueConfig(settings),
     engineProcesses,
     engineThreads: settings.ENGINE_THREADS ?? defaultEngineThreads(engineProcesses),
-    workerConcurrency: settings.WORKER_CONCURRENCY ?? engineProcesses,
+    workerConcurrency: settings.WORKER_CONCURRENCY ?? null,
     gridIntensity: gridIntensity(settings),
-    warnings:
-      settings.FASTAPI_HOST === undefined
-        ? []
-        : ['FASTAPI_HOST is set, but this version has no model servers yet: jobs run on the embedded engine'],
+    runners,
+    hasEmbeddedEngine: settings.EMBEDDED_ENGINE === 'auto' ? runners.length === 0 : settings.EMBEDDED_ENGINE === 'on',
   });
 }
 
@@ -109,6 +112,22 @@ function gridIntensity({ CARBON_INTENSITY: own, CARBON_REGION: region }: Setting
     `CARBON_REGION: no data for this region; use an ISO 3166-1 code of a country, WORLD, or set CARBON_INTENSITY (is "${region}")`,
   ]);
 }
+
+/** @throws ConfigError when FASTAPI_HOST is no host, or its runner is in the list too */
+function runnerList({ FASTAPI_HOST: host, FASTAPI_PORT: port, RUNNERS = [] }: Settings): RunnerSetting[] {
+  if (host === undefined) return RUNNERS;
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(url) || new URL(url).pathname !== '/' || /[@?#\s]/.test(host)) {
+    throw new ConfigError([`FASTAPI_HOST: must be the name or address of a host (is "${host}")`]);
+  }
+  if (RUNNERS.some(({ name }) => name === FASTAPI_NAME)) {
+    throw new ConfigError([`FASTAPI_HOST: RUNNERS has a runner "${FASTAPI_NAME}" too; leave one of them out`]);
+  }
+  return [{ name: FASTAPI_NAME, kind: 'fastapi', url, token: null, slots: null, models: null }, ...RUNNERS];
+}
+
+/** The runner that FASTAPI_HOST stands for. */
+const FASTAPI_NAME = 'fastapi';
 
 /** What an engine may need for the largest frames it takes. */
 const ENGINE_MEMORY_BYTES = 1.5 * 2 ** 30;

@@ -14,6 +14,8 @@ import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { definePartialRowsModel } from '../../modules/inference/partial-rows.model.js';
 import { defineModelModel } from '../../modules/model/model.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
+import { defineRunnerEventModel } from '../../modules/runner/runner-event.model.js';
+import { defineRunnerModel } from '../../modules/runner/runner.model.js';
 import { defineFileReservationModel } from '../../modules/stored-file/file-reservation.model.js';
 import { defineStoredFileModel } from '../../modules/stored-file/stored-file.model.js';
 import { defineLoginAttemptModel } from '../../modules/session/login-attempt.model.js';
@@ -45,6 +47,8 @@ export function defineModels(sequelize: Sequelize) {
     checkpoints: defineCheckpointModel(sequelize),
     checkpointPieces: defineCheckpointPieceModel(sequelize),
     results: defineResultModel(sequelize),
+    runners: defineRunnerModel(sequelize),
+    runnerEvents: defineRunnerEventModel(sequelize),
     idempotencyKeys: defineIdempotencyKeyModel(sequelize),
     events: defineEventModel(sequelize),
     webhooks: defineWebhookModel(sequelize),

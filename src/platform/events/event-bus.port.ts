@@ -7,7 +7,10 @@ export const CANCEL_CHANNEL = 'infernode_cancellations';
 /** The one on which the ids of users travel whose sessions, keys or account have lost their access. */
 export const ACCESS_CHANNEL = 'infernode_access';
 
-export const BUS_CHANNELS = [EVENT_CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL] as const;
+/** The one on which the ids of runners travel that have a free place, or another state. */
+export const RUNNER_CHANNEL = 'infernode_runners';
+
+export const BUS_CHANNELS = [EVENT_CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, RUNNER_CHANNEL] as const;
 export type BusChannel = (typeof BUS_CHANNELS)[number];
 
 /** Called with the id that travelled, or with null when any may have been missed (the connection had been away). */

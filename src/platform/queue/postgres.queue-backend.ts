@@ -69,6 +69,9 @@ export class PostgresQueueBackend implements QueueBackend {
     );
     return {
       close: () => worker.close(),
+      setConcurrency: (jobs) => {
+        worker.concurrency = jobs;
+      },
       disconnect: () => {
         worker
           .disconnect()

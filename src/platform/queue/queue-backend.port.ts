@@ -17,6 +17,8 @@ export interface JobQueue {
 export interface JobWorker {
   /** Takes no new jobs from now on, and resolves when none is being worked on. */
   close(): Promise<void>;
+  /** From its next job on. */
+  setConcurrency(concurrency: number): void;
   /** For a `close` that does not come to its end: lets go of the queue, wherever that is. */
   disconnect(): void;
 }

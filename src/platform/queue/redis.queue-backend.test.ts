@@ -46,10 +46,11 @@ describe('RedisQueueBackend without Redis', () => {
       backend,
       handlers: { 'run-inference': () => Promise.resolve(), 'deliver-webhook': () => Promise.resolve() },
       concurrency: 2,
+      capacity: () => Promise.resolve(2),
       drainMs: 1_000,
       logger: silentLogger,
     });
-    host.start();
+    await host.start();
     await host.stop();
   });
 });

@@ -51,6 +51,9 @@ export class RedisQueueBackend implements QueueBackend {
     );
     return {
       close: () => worker.close(),
+      setConcurrency: (jobs) => {
+        worker.concurrency = jobs;
+      },
       disconnect: () => this.connections.forEach((open) => open.disconnect()),
     };
   }
