@@ -285,7 +285,9 @@ export const jobVelocityRoute = defineRoute({
   summary: 'Get velocities row by row, also while the job runs',
   description:
     'While the job runs, rows follow the runner by about a second; go on with `from` = `nextRow`. A new attempt (`attempt` ' +
-    'changes) goes on behind the first `resumedRows` rows: go back there if you are further.',
+    'changes) goes on behind the first `resumedRows` rows: go back there if you are further. Of a job that failed or was ' +
+    'cancelled, the rows up to its last checkpoint stay for `CHECKPOINT_RETENTION`, also when another job has gone on from ' +
+    'there; where none are kept, the answer is 409 `job-without-result`.',
   request: {
     params: idParams,
     query: z.strictObject({
@@ -311,7 +313,10 @@ export const jobVelocityRoute = defineRoute({
             velocity: z.array(z.number()).length(6),
           }),
         ),
-        nextRow: z.int().nullable().meta({ description: 'Where to go on; null after the last row of the result.' }),
+        nextRow: z
+          .int()
+          .nullable()
+          .meta({ description: 'Where to go on; null after the last row of a job that has ended.' }),
       }),
     },
   },

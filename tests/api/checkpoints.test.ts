@@ -7,6 +7,7 @@ import { createClient, type Client } from '../../src/sdk/client.js';
 import { startApp, type App } from '../support/app.js';
 import { buildJob, type TestJob, type TestUser } from '../support/build.js';
 import { attemptsOf, bookingsOf, jobEnd, jobRow } from '../support/jobs.js';
+import { expectProblem } from '../support/problems.js';
 import { createScriptedRunner, type Script } from '../support/scripted.runner.js';
 import { storedFiles } from '../support/stored-files.js';
 import { until } from '../support/wait.js';
@@ -192,6 +193,40 @@ describe('a job whose attempt did not end well', () => {
     expect(await jobEnd(app, { id: again })).toMatchObject({ status: 'COMPLETED' });
     expect(runner.begun.at(-1)?.resume).toBeUndefined();
     await expectWhole(app, { ...job, id: again });
+  });
+
+  it('shows what it came to after its cancellation, also when another job has taken that over', async () => {
+    const runner = runnerOf([{ hangAfterFrames: 8 }]);
+    const app = await start({ runner });
+    const job = await buildJob(app, { parameters: FRAMES });
+    const sdk = sdkOf(app, job.user);
+    await untilKept(app, job, 6);
+    await sdk.cancelJob(job.id);
+    await jobEnd(app, job);
+    const expectKept = async () => {
+      const first = await sdk.getJobVelocity(job.id, { limit: 4 });
+      expect(first).toMatchObject({ status: 'ABORTED', complete: false, total: TOTAL, nextRow: 4 });
+      const rest = await sdk.getJobVelocity(job.id, { from: 4 });
+      expect(rest.nextRow).toBeNull();
+      const rows = [...first.rows, ...rest.rows];
+      expect(rows.map(({ frame }) => frame)).toEqual([0, 1, 2, 3, 4, 5].map(frameOf));
+      expect(rows.map(({ velocity }) => velocity)).toEqual(ALL_VELOCITIES.slice(0, 6));
+    };
+    await expectKept();
+
+    const [id] = (await sdk.retryJob(job.id)).jobId;
+    await expectKept();
+    expect(await jobEnd(app, { id })).toMatchObject({ status: 'COMPLETED' });
+    expect(await resumedRowsOf(app, { ...job, id })).toEqual([6]);
+    await expectKept();
+    await sdk.retryJob(job.id);
+    await expectKept();
+
+    await app.sql(`UPDATE inference_jobs SET finished_at = now() - interval '25 h' WHERE id = $1`, [job.id]);
+    await app.container.services.checkpointExpiry.removeExpired();
+    expectProblem(await job.user.api.get(`/api/inference/${job.id}/velocity`), 'job-without-result');
+    const leftover = await app.sql('SELECT 1 FROM inference_partial_rows WHERE job_id = $1', [job.id]);
+    expect(leftover).toEqual([]);
   });
 
   it('is kept for a retry as long as the installation says, and then removed with its files', async () => {

@@ -87,9 +87,10 @@ export class CheckpointRepository {
     };
   }
 
-  /** The job that repeats another goes on where that one stopped; of several the first. */
-  handOver(fromJobId: string, toJobId: string): Promise<void> {
-    return this.checkpoints.move(fromJobId, toJobId);
+  /** The job that repeats another goes on where that one stopped; of several the first. Velocities stay readable at both. */
+  async handOver(fromJobId: string, toJobId: string): Promise<void> {
+    await this.partials.keepCheckpoint(fromJobId);
+    await this.checkpoints.move(fromJobId, toJobId);
   }
 
   /** @returns keys of the files that nothing refers to then: the caller's to take away, or the sweeper's */
@@ -101,6 +102,7 @@ export class CheckpointRepository {
 
   /** Removes some of those whose jobs ended so long ago; in a transaction. @returns as `remove`, and how many there were */
   async removeEnded(seconds: number, limit: number): Promise<{ removed: number; orphanedKeys: string[] }> {
+    await this.partials.deleteEndedBefore(seconds);
     const jobIds = await this.checkpoints.endedBefore(seconds, limit);
     const orphanedKeys: string[] = [];
     for (const jobId of jobIds) orphanedKeys.push(...(await this.remove(jobId)));

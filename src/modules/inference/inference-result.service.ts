@@ -43,16 +43,20 @@ export class InferenceResultService {
   }
 
   /**
-   * Rows of the result, or of the attempt that goes on.
+   * Rows of the result, of the attempt that goes on, or those that are kept of a job that ended without a result.
    * @throws AppError not-found, job-without-result, result-gone
    */
   async velocity(userId: string, id: string, page: { from: number; limit: number }): Promise<VelocityRows> {
     const found = await this.deps.repositories.jobViews.velocityOfOwned(userId, id, page);
     if (found === null) throw notFound('job');
-    const { job, partial, resumedRows, stored } = found;
-    const total = processedFrames(job.parameters);
-    if (!isFinal(job.status)) return { job, complete: false, resumedRows, total, velocity: partial };
-    if (stored !== null) return { job, complete: true, resumedRows, total: stored.total, velocity: stored.velocity };
+    const { job, partial, keptRows, resumedRows, stored } = found;
+    if (stored !== null) {
+      const { total, velocity } = stored;
+      return { job, complete: true, resumedRows, total, velocity, end: total };
+    }
+    const rows = { job, complete: false, resumedRows, total: processedFrames(job.parameters), velocity: partial };
+    if (!isFinal(job.status)) return { ...rows, end: null };
+    if (keptRows > 0) return { ...rows, end: keptRows };
     // Says which of the reasons there are it is.
     await this.get(userId, id);
     throw new Error(`The result of job ${id} is there and has no velocities`);

@@ -90,7 +90,7 @@ export const presentSubmission = (jobs: Job[]) => ({
 
 export function presentVelocity(
   { status, attempt, parameters }: Job,
-  { complete, resumedRows, total, velocity, from }: Omit<VelocityRows, 'job'> & { from: number },
+  { complete, resumedRows, total, velocity, end, from }: Omit<VelocityRows, 'job'> & { from: number },
 ) {
   const { startFrame, frameStep } = parameters;
   const next = from + velocity.length;
@@ -101,7 +101,7 @@ export function presentVelocity(
     complete,
     total,
     rows: velocity.map((row, index) => ({ frame: startFrame + (from + index) * frameStep, velocity: row })),
-    nextRow: complete && next >= total ? null : next,
+    nextRow: end !== null && next >= end ? null : next,
   };
 }
 

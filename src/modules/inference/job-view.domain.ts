@@ -53,7 +53,7 @@ export interface Trajectory {
   frameRateFrom: 'request' | 'video' | 'assumption';
 }
 
-/** Velocities of a job from some row on: of its result, or of the attempt that goes on. */
+/** Velocities of a job from some row on: of its result, of the attempt that goes on, or of what a job without result left. */
 export interface VelocityRows {
   job: Job;
   complete: boolean;
@@ -61,4 +61,6 @@ export interface VelocityRows {
   resumedRows: number;
   total: number;
   velocity: number[][];
+  /** Behind the last row that there will be; null while the job goes on. */
+  end: number | null;
 }

@@ -66,6 +66,7 @@ export class JobViewQueries {
     if (model === undefined) return null;
     const row = model.get({ plain: true }) as JobRow & {
       pieces: { first: number; velocity: number[][] }[];
+      kept_rows: number;
       resumed_rows: number | null;
       total: number | null;
       velocity: number[][] | null;
@@ -73,7 +74,7 @@ export class JobViewQueries {
     const { total, velocity } = row;
     const stored = total === null || velocity === null ? null : { total, velocity };
     const partial = cutRows(row.pieces, from, limit);
-    return { job: toJob(row), partial, resumedRows: row.resumed_rows ?? 0, stored };
+    return { job: toJob(row), partial, keptRows: row.kept_rows, resumedRows: row.resumed_rows ?? 0, stored };
   }
 }
 
@@ -89,6 +90,9 @@ SELECT job.*,
          SELECT first_row, velocity FROM inference_partial_rows WHERE job_id = job.id AND attempt = job.attempt) AS piece
    WHERE first_row > $3::int - $5::int AND first_row < $3::int + $4::int
   ) AS pieces,
+  coalesce((SELECT row_count FROM inference_checkpoints WHERE job_id = job.id),
+    (SELECT max(first_row + row_count) FROM inference_partial_rows WHERE job_id = job.id AND attempt = job.attempt),
+    0) AS kept_rows,
   (SELECT resumed_rows FROM inference_attempts WHERE job_id = job.id AND number = job.attempt) AS resumed_rows,
   jsonb_array_length(result.payload -> 'velocity') AS total,
   jsonb_path_query_array(result.payload -> 'velocity', '$[$$first to $$last]',
@@ -99,8 +103,10 @@ WHERE job.user_id = $1 AND job.id = $2`;
 
 interface FoundVelocity {
   job: Job;
-  /** Of the job that goes on: the rows from `from` on, as far as they are there without a gap. */
+  /** Of a job without a result: the rows from `from` on, as far as they are there without a gap. */
   partial: number[][];
+  /** Of a job that ended without a result: how many are there. */
+  keptRows: number;
   resumedRows: number;
   /** Of the result; null without one that is there. */
   stored: { total: number; velocity: number[][] } | null;

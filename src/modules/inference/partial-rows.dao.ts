@@ -33,6 +33,28 @@ export class PartialRowsDao extends BaseDao<PartialRowsModel> {
     ]);
   }
 
+  /** Those of a job's checkpoint, which is about to become another's: without them nobody could read them here any more. */
+  async keepCheckpoint(jobId: string): Promise<void> {
+    await this.rows(
+      `INSERT INTO inference_partial_rows (job_id, attempt, first_row, row_count, velocity)
+       SELECT job.id, job.attempt, piece.first_row, piece.row_count, piece.velocity
+       FROM inference_checkpoint_pieces AS piece JOIN inference_jobs AS job ON job.id = piece.job_id
+       WHERE job.id = $1
+       ON CONFLICT DO NOTHING`,
+      [jobId],
+    );
+  }
+
+  /** Of jobs that ended so long ago. */
+  async deleteEndedBefore(seconds: number): Promise<void> {
+    await this.rows(
+      `DELETE FROM inference_partial_rows AS piece USING inference_jobs AS job
+       WHERE job.id = piece.job_id AND job.status IN ('COMPLETED', 'FAILED', 'ABORTED')
+         AND job.finished_at <= now() - make_interval(secs => $1)`,
+      [seconds],
+    );
+  }
+
   async deleteOf(jobId: string): Promise<void> {
     await this.model.destroy({ where: { jobId }, ...this.inScope });
   }
