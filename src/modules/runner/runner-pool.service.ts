@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { RUNNER_CHANNEL, type EventBus } from '../../platform/events/event-bus.port.js';
@@ -212,5 +213,7 @@ export class RunnerPoolService {
 
 /** A turn takes no longer than the database does. */
 const NEVER = new AbortController().signal;
+// Every job that waits for its turn listens to it; that is no leak.
+setMaxListeners(0, NEVER);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -15,7 +15,14 @@ export class FastApiProcess {
   /** Starts it and waits until it listens. */
   static async start(options: Partial<FastApiProgramOptions> = {}): Promise<FastApiProcess> {
     const { script, execArgv } = childEntry('fastapi-program', import.meta.url);
-    const all: FastApiProgramOptions = { slots: 4, msPerFrame: 0, port: 0, faults: [], ...options };
+    const all: FastApiProgramOptions = {
+      slots: 4,
+      msPerFrame: 0,
+      port: 0,
+      contract: 'full',
+      faults: [],
+      ...options,
+    };
     const child = fork(script, [JSON.stringify(all)], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ended = once(child, 'exit').then(() => {
       throw new Error('The model server ended before it listened.');

@@ -7,6 +7,7 @@ export interface FastApiProgramOptions {
   slots: number;
   msPerFrame: number;
   port: number;
+  contract: 'full' | 'legacy';
   /** What is wrong with it: by turns with each job, from the first one. Empty: nothing. */
   faults: readonly ServerFault[];
 }
