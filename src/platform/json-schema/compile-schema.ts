@@ -32,12 +32,9 @@ export class SchemaError extends Error {
 export function compileSchema(schema: Readonly<Record<string, unknown>>): SchemaCheck {
   const flaw = findSchemaFlaw(schema);
   if (flaw !== null) throw new SchemaError(flaw);
-  const ajv = createCompiler();
   try {
-    ajv.addSchema(schema, ROOT);
-    const validate = ajv.getSchema(ROOT);
-    if (validate === undefined) throw new Error('The schema was added and is not there');
-    checkDefaults(ajv, schema);
+    const validate = createCompiler({ useDefaults: true }).compile(schema);
+    checkDefaults(schema);
     return (value) => (validate(value) ? [] : (validate.errors ?? []).map(toViolation));
   } catch (error) {
     if (error instanceof SchemaError || !(error instanceof Error)) throw error;
@@ -48,7 +45,7 @@ export function compileSchema(schema: Readonly<Record<string, unknown>>): Schema
 const ROOT = 'schema';
 
 /** One for each schema, so that nothing of it outlives its check. */
-function createCompiler(): Ajv2020 {
+function createCompiler({ useDefaults }: { useDefaults: boolean }): Ajv2020 {
   const regExp = Object.assign((pattern: string) => linearPattern(pattern), { code: 'linearPattern' });
   const ajv = new Ajv2020({
     strict: true,
@@ -57,7 +54,7 @@ function createCompiler(): Ajv2020 {
     allowUnionTypes: true,
     // Values are small: their senders read of all mistakes at once.
     allErrors: true,
-    useDefaults: true,
+    useDefaults,
     ownProperties: true,
     logger: false,
     code: { regExp },
@@ -66,8 +63,12 @@ function createCompiler(): Ajv2020 {
   return ajv;
 }
 
-function checkDefaults(ajv: Ajv2020, schema: unknown): void {
-  for (const { path, value } of defaultsIn(schema, [])) {
+function checkDefaults(schema: Readonly<Record<string, unknown>>): void {
+  const defaults = defaultsIn(schema, []);
+  if (defaults.length === 0) return;
+  // One that fills none in compiles a part of a schema by itself, with its default.
+  const ajv = createCompiler({ useDefaults: false }).addSchema(schema, ROOT);
+  for (const { path, value } of defaults) {
     const check = ajv.getSchema(`${ROOT}#${path.map((name) => `/${encodePointer(name)}`).join('')}`);
     if (check === undefined || check(structuredClone(value)) === true) continue;
     const [first] = (check.errors ?? []).map(toViolation);
