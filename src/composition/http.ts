@@ -1,7 +1,8 @@
 import os from 'node:os';
 import type { Express, RequestHandler, Router } from 'express';
 import { loginRoute, registerRoute } from '../contract/account.contract.js';
-import { buildOpenApi } from '../contract/openapi.js';
+import { documentModels } from '../contract/openapi-models.js';
+import { buildOpenApiBase } from '../contract/openapi.js';
 import type { RouteDescriptor } from '../contract/route.contract.js';
 import { changePasswordRoute } from '../contract/session.contract.js';
 import { createUploadRoute } from '../contract/upload.contract.js';
@@ -33,6 +34,7 @@ import { eventRoutes } from '../modules/event/event.router.js';
 import { InferenceController } from '../modules/inference/inference.controller.js';
 import { inferenceRoutes } from '../modules/inference/inference.router.js';
 import { ModelController } from '../modules/model/model.controller.js';
+import { presentDocumentedModel } from '../modules/model/model.presenter.js';
 import { modelRoutes } from '../modules/model/model.router.js';
 import { QuoteController } from '../modules/quote/quote.controller.js';
 import { quoteRoutes } from '../modules/quote/quote.router.js';
@@ -62,7 +64,14 @@ import type { Container } from './container.js';
 export function createRoutes(container: Container, access: AccessWatch): Route[] {
   const { services, infrastructure, config } = container;
   const uploads = new UploadReceiver(infrastructure.store, config.settings.MAX_UPLOAD_BYTES);
-  const documents = { openapi: buildOpenApi(VERSION, config.settings.API_VERSION), docsPage: docsPage() };
+  const withoutModels = buildOpenApiBase(VERSION, config.settings.API_VERSION);
+  const documents = {
+    openapi: async () => {
+      const { models, isComplete } = await services.models.listForDocument();
+      return documentModels(withoutModels, models.map(presentDocumentedModel), isComplete);
+    },
+    docsPage: docsPage(),
+  };
   return [
     ...accountRoutes(new AccountController(services.accounts)),
     ...sessionRoutes(new SessionController(services.sessions)),

@@ -58,7 +58,7 @@ const selectionSchema = z
       .max(20)
       .optional()
       .meta({ description: 'Kinds of runners that it may run on; default: all.', example: ['fastapi'] }),
-    runners: z
+    names: z
       .array(z.string().min(1).max(100))
       .min(1)
       .max(100)

@@ -4,7 +4,9 @@ import { PROBLEM_KINDS, type Problem, type ProblemCode } from './problem.contrac
 interface Schema {
   $ref?: string;
   example?: unknown;
+  examples?: readonly unknown[];
   default?: unknown;
+  minimum?: number;
   const?: unknown;
   enum?: readonly unknown[];
   type?: string | readonly string[];
@@ -50,15 +52,15 @@ export function setExamples({ paths = {}, components }: { paths?: object; compon
  * A body that can be sent as it stands, put together from the examples, defaults and choices of its fields. Fields that may
  * be left out are, unless they have an example of their own. Undefined where a field that is needed has none.
  */
-function exampleOf(schema: object, schemas: Schemas): unknown {
+export function exampleOf(schema: object, schemas: Schemas = {}): unknown {
   const resolved = resolve(schema, schemas);
-  const fixed = [resolved.example, resolved.const, resolved.default, resolved.enum?.[0]].find(
-    (value) => value !== undefined,
-  );
+  const told = [resolved.example, resolved.examples?.[0], resolved.const, resolved.default, resolved.enum?.[0]];
+  const fixed = told.find((value) => value !== undefined);
   if (fixed !== undefined) return fixed;
   const [choice] = [...(resolved.anyOf ?? []), ...(resolved.oneOf ?? []), ...(resolved.allOf ?? [])];
   if (choice !== undefined) return exampleOf(choice, schemas);
   if (resolved.type === 'boolean') return false;
+  if (resolved.type === 'integer') return resolved.minimum;
   if (resolved.type === 'array') return arrayExample(resolved, schemas);
   return resolved.type === 'object' ? objectExample(resolved, schemas) : undefined;
 }
@@ -71,7 +73,8 @@ function arrayExample({ items }: Schema, schemas: Schemas): unknown {
 function objectExample({ properties = {}, required = [] }: Schema, schemas: Schemas): unknown {
   const fields: [string, unknown][] = [];
   for (const [name, schema] of Object.entries(properties)) {
-    const example = required.includes(name) ? exampleOf(schema, schemas) : resolve(schema, schemas).example;
+    const { example: own, examples } = resolve(schema, schemas);
+    const example = required.includes(name) ? exampleOf(schema, schemas) : (own ?? examples?.[0]);
     if (example !== undefined) fields.push([name, example]);
     else if (required.includes(name)) return undefined;
   }

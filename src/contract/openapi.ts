@@ -6,6 +6,7 @@ import {
 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { problemExample, setExamples } from './openapi-examples.js';
+import { DOCUMENTED_CNS, documentModels } from './openapi-models.js';
 import { PROBLEM_KINDS, problemSchema, type ProblemCode } from './problem.contract.js';
 import { IDEMPOTENCY_KEY, TAGS, type RouteAnswer, type RouteDescriptor, type Tag } from './route.contract.js';
 import { ROUTES } from './routes.js';
@@ -61,8 +62,12 @@ const PROBLEM_HEADERS: Partial<Record<number, Record<string, string>>> = {
   503: { 'Retry-After': 'Seconds to wait.' },
 };
 
-/** The OpenAPI 3.1 document of every route. */
-export function buildOpenApi(version: string, apiVersion = 'v1') {
+/** The OpenAPI 3.1 document of every route, with what every installation can run. */
+export const buildOpenApi = (version: string, apiVersion = 'v1') =>
+  documentModels(buildOpenApiBase(version, apiVersion), [DOCUMENTED_CNS]);
+
+/** The same without a word on the parameters of single models. */
+export function buildOpenApiBase(version: string, apiVersion: string) {
   const registry = new OpenAPIRegistry();
   for (const [name, description] of Object.entries(RESPONSE_HEADERS)) {
     registry.registerComponent('headers', name, { description, schema: { type: 'string' } });

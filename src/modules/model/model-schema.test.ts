@@ -42,7 +42,7 @@ describe('findModelSchemaFlaw', () => {
     [
       'narrower parameters of every run',
       own({
-        frameStep: { type: 'integer', minimum: 2, maximum: 10, default: 2 },
+        frameStep: { type: 'integer', minimum: 2, maximum: 10, multipleOf: 2 },
         detector: { type: 'string', enum: ['ORB', 'SIFT'] },
         policy: { type: 'string', const: 'ibvs' },
         useGpus: { type: 'boolean', description: 'Has to be there.' },

@@ -57,7 +57,7 @@ export function completeSchema(own: ParameterSchema): ObjectSchema {
   const properties: Record<string, unknown> = { ...RUN_DOCUMENT.properties };
   for (const [name, schema] of Object.entries(added)) {
     properties[name] = isRunField(name)
-      ? { ...(RUN_DOCUMENT.properties[name] as Members), ...(schema as Members) }
+      ? narrowed(RUN_DOCUMENT.properties[name] as Members, schema as Members)
       : schema;
   }
   const required = [...new Set([...RUN_DOCUMENT.required, ...((own['required'] ?? []) as string[])])];
@@ -69,6 +69,11 @@ export function completeSchema(own: ParameterSchema): ObjectSchema {
     required,
     additionalProperties: false,
   };
+}
+
+/** Examples of what every run takes may lie beyond narrower bounds. */
+function narrowed({ examples: _examples, ...base }: Members, own: Members): Members {
+  return { ...base, ...own };
 }
 
 /** @returns what keeps a schema from being that of a model; null when nothing does */
@@ -126,6 +131,9 @@ function findWidening(name: RunField, base: Members, own: unknown): SchemaFlaw |
   const foreign = Object.keys(own).find((member) => !NARROWING.includes(member));
   if (foreign !== undefined) {
     return { path: [foreign], message: `What every run takes can only be narrowed by ${NARROWING.join(', ')}.` };
+  }
+  if (Object.hasOwn(own, 'default') && RUN_DOCUMENT.required.includes(name)) {
+    return { path: ['default'], message: `Every job gives "${name}": a default would never be used.` };
   }
   const accepts = (value: unknown): boolean => RUN_FIELDS[name].safeParse(value).success;
   const refused = ['const', 'default'].find((member) => Object.hasOwn(own, member) && !accepts(own[member]));

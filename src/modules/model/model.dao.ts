@@ -47,6 +47,20 @@ export class ModelDao extends BaseDao<ModelModel> {
     return rows.map((row) => plain(row));
   }
 
+  /** By name, the newest version of each first. */
+  async active(limit: number): Promise<ModelRow[]> {
+    const rows = await this.model.findAll({
+      where: { status: 'active' },
+      order: [
+        ['name', 'ASC'],
+        ['position', 'DESC'],
+      ],
+      limit,
+      ...this.inScope,
+    });
+    return rows.map((row) => plain(row));
+  }
+
   /** Newest first. */
   async activeVersions(name: string): Promise<string[]> {
     const rows = await this.rows<{ version: string }>(

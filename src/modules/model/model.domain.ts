@@ -9,7 +9,7 @@ export type ParameterSchema = Readonly<Record<string, unknown>>;
 /** Which runners a model may run on; a list that is left out allows all. Both hold together. */
 export interface RunnerSelection {
   kinds?: readonly string[] | undefined;
-  runners?: readonly string[] | undefined;
+  names?: readonly string[] | undefined;
 }
 
 export interface ModelResources {
@@ -82,7 +82,7 @@ export function requirementsOf(
   return {
     model: name,
     kinds: runners.kinds ?? null,
-    runners: runners.runners ?? null,
+    runners: runners.names ?? null,
     policy: parameters.policy,
     detector: parameters.detector,
     gpu: gpuNeed(resources.gpu, parameters.useGpus),

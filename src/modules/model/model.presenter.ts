@@ -1,3 +1,4 @@
+import type { DocumentedModel } from '../../contract/openapi-models.js';
 import type { Model } from './model.domain.js';
 import { completeSchema } from './model-schema.js';
 
@@ -10,6 +11,12 @@ export function presentModel(model: Model) {
   return { ...presentCommon(model), parameters: { ...completeSchema(model.parameterSchema) } };
 }
 
+/** For the OpenAPI document. */
+export function presentDocumentedModel({ model, isNewest }: { model: Model; isNewest: boolean }): DocumentedModel {
+  const { name, version, description, parameterSchema } = model;
+  return { name, version, isNewest, description, parameters: completeSchema(parameterSchema) };
+}
+
 /** For administrators: as it was added. */
 export function presentManagedModel(model: Model) {
   const { id, parameterSchema, runners, status, updatedAt } = model;
@@ -19,7 +26,7 @@ export function presentManagedModel(model: Model) {
     parameter_schema: { ...parameterSchema },
     runners: {
       ...(runners.kinds === undefined ? {} : { kinds: [...runners.kinds] }),
-      ...(runners.runners === undefined ? {} : { runners: [...runners.runners] }),
+      ...(runners.names === undefined ? {} : { names: [...runners.names] }),
     },
     status,
     updated_at: updatedAt.toISOString(),

@@ -51,6 +51,11 @@ export class ModelRepository {
     return cutPage(rows, limit, ({ name }) => [name], toModel);
   }
 
+  /** All active models by name, the newest version of each first. */
+  async listActiveVersions(limit: number): Promise<Model[]> {
+    return (await this.models.active(limit)).map(toModel);
+  }
+
   /** Newest first. */
   activeVersions(name: string): Promise<string[]> {
     return this.models.activeVersions(name);

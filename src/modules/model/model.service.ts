@@ -4,6 +4,15 @@ import type { Page, PageRequest } from '../../platform/page.js';
 import { CNS_MODEL_ID, type Model, type ModelReference } from './model.domain.js';
 import type { ModelRepository } from './model.repository.js';
 
+/** A document with more models than these is for nobody to read. */
+const MOST_IN_DOCUMENT = 100;
+
+export interface ListedVersion {
+  model: Model;
+  /** Its name without a version stands for it. */
+  isNewest: boolean;
+}
+
 interface Deps {
   repositories: { models: ModelRepository };
 }
@@ -26,6 +35,16 @@ export class ModelService {
     const model = await models.findActive(reference);
     if (model === null) throw notFound('model');
     return { model, versions: await models.activeVersions(model.name) };
+  }
+
+  /** All active versions, by name, newest first; `isComplete` is false when there are more. */
+  async listForDocument(): Promise<{ models: ListedVersion[]; isComplete: boolean }> {
+    const found = await this.deps.repositories.models.listActiveVersions(MOST_IN_DOCUMENT + 1);
+    const models = found.map((model, index) => ({
+      model,
+      isNewest: index === 0 || found[index - 1].name !== model.name,
+    }));
+    return { models: models.slice(0, MOST_IN_DOCUMENT), isComplete: found.length <= MOST_IN_DOCUMENT };
   }
 
   /**
