@@ -31,8 +31,10 @@ interface Schema extends Readonly<Record<string, unknown>> {
 interface Media {
   schema: Schema;
   example?: unknown;
-  examples?: Readonly<Record<string, { summary: string; value: unknown }>>;
+  examples?: Examples;
 }
+
+type Examples = Readonly<Record<string, { summary: string; value: unknown }>>;
 
 interface Operation extends Readonly<Record<string, unknown>> {
   requestBody?: { content: Readonly<Record<string, Media>> };
@@ -108,9 +110,8 @@ function toVariant(base: Schema, model: DocumentedModel): Schema {
 }
 
 /** One for each model that an example can be made for, after those of the body without a model. */
-function examplesOf(media: Media, base: Schema, models: readonly DocumentedModel[]) {
-  const request = (exampleOf({ ...base, example: undefined }, { InferenceParameters: { example: {} } }) ??
-    {}) as object;
+function examplesOf(media: Media, base: Schema, models: readonly DocumentedModel[]): Examples {
+  const request = exampleOf({ ...base, example: undefined }, { InferenceParameters: { example: {} } }) ?? {};
   const ofModels = models
     .map((model) => ({ model, parameters: exampleOf(model.parameters) }))
     .filter(({ parameters }) => parameters !== undefined)
@@ -119,8 +120,8 @@ function examplesOf(media: Media, base: Schema, models: readonly DocumentedModel
       const summary = model.description === '' ? `On ${reference}` : model.description.slice(0, 200);
       return [reference, { summary, value: { ...request, model: reference, parameters } }] as const;
     });
-  const withoutModel = [['default', { summary: 'Without a model', value: media.example }] as const];
-  return Object.fromEntries([...(models.some(isDefault) ? withoutModel : []), ...ofModels]);
+  const withoutModel = ['default', { summary: 'Without a model', value: media.example }] as const;
+  return Object.fromEntries<Examples[string]>(models.some(isDefault) ? [withoutModel, ...ofModels] : ofModels);
 }
 
 /** As a component, references within it start at the document. */
@@ -130,7 +131,7 @@ function toComponent({ parameters, ...model }: DocumentedModel): Schema {
 }
 
 function rebase(value: unknown, root: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => rebase(item, root));
+  if (Array.isArray(value)) return (value as unknown[]).map((item) => rebase(item, root));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, child]) => [

@@ -54,8 +54,8 @@ describe('models', () => {
   });
   afterAll(() => app.stop());
 
-  async function add(fields: Record<string, unknown> = {}): Promise<ModelBody> {
-    const name = String(fields['name'] ?? newName());
+  async function add(fields: { name?: string; [field: string]: unknown } = {}): Promise<ModelBody> {
+    const name = fields.name ?? newName();
     const { status, body } = await admin.api.post<{ model: ModelBody }>('/api/admin/models', {
       version: '1',
       parameter_schema: DRIFT,
