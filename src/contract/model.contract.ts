@@ -210,7 +210,7 @@ export const createModelRoute = defineRoute({
   description:
     'The newest active version answers to the name from now on. Parameters of every run may be described again to take ' +
     'them more narrowly (`minimum`, `maximum`, `multipleOf`, `enum`, `const`, `default`, words), with their own type. ' +
-    'Jobs wait until a runner serves the model.',
+    'Jobs can run it as soon as a runner in service says that it does.',
   request: {
     body: z.strictObject({
       name: modelNameSchema,

@@ -1,19 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type App } from '../support/app.js';
 import { buildAdmin, buildVideo, PARAMETERS, type TestUser, type TestVideo } from '../support/build.js';
+import { createScriptedRunner } from '../support/scripted.runner.js';
 import { until } from '../support/wait.js';
 
 const SCHEMA = { type: 'object', properties: { gain: { type: 'number', default: 1 } } };
-const newName = (): string => `race-${randomUUID().replaceAll('-', '')}`;
+const NAMES = Array.from({ length: 20 }, (_, number) => `race-${number}`);
+const unused = [...NAMES];
+const newName = (): string => unused.shift() ?? expect.fail('More names are needed');
 
 describe('models, everybody at once', () => {
   let app: App;
   let admin: TestUser;
   let video: TestVideo;
   beforeAll(async () => {
-    // Two API processes, as it were, and nobody to run anything.
-    app = await startApp({ parts: ['http'] });
+    const runner = createScriptedRunner({ behaviour: {}, description: { serves: NAMES } });
+    app = await startApp({ parts: ['http'], runner });
     admin = await buildAdmin(app);
     video = await buildVideo(app);
   });
