@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 
 # Frames are what is worked on side by side: threads within one operation would only get into each other's way. Before numpy
@@ -35,6 +36,9 @@ def main() -> None:
         # New connections are refused at once; running jobs get so long to end in.
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
+    # Uvicorn ends in order and then raises the signal that it got; in order means without an error.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         uvicorn.Server(config).run()
     except StoreError as error:

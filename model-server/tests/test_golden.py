@@ -29,7 +29,7 @@ SCENE_LIMITS = {"SIFT": (2.0, 0.03), "AKAZE": (3.0, 0.03), "ORB": (6.0, 0.03)}
 #: Of 500 ORB keypoints most lie on one surface; too few are matched on the others to tell where those surfaces end.
 HARD = {("box-and-wall", "ORB"): (18.0, 0.05), ("staircase", "ORB"): (10.0, 0.08)}
 #: Frames from one that is computed to the next.
-EVERY = {"SIFT": 5, "AKAZE": 3, "ORB": 1}
+EVERY = {"SIFT": 6, "AKAZE": 4, "ORB": 2}
 #: Speed (m/s and rad/s) that counts as having arrived.
 ARRIVED = 5e-3
 

@@ -20,7 +20,7 @@ const packageJson = JSON.parse(read('package.json')) as {
 interface Service {
   image?: string;
   container_name?: string;
-  build?: { target: string };
+  build?: { target: string; dockerfile?: string };
   command?: string[];
   environment?: Record<string, string>;
   env_file?: { path: string; required: boolean }[];
@@ -38,12 +38,15 @@ interface Compose {
 
 const compose = spectralParsers.Yaml.parse(read('docker-compose.yml')).data as Compose;
 /** Instructions with their arguments, continued lines joined. */
-const instructions = read('Dockerfile')
-  .replaceAll(/^#.*\n/gm, '')
-  .replaceAll(/\\\n/g, ' ')
-  .split('\n')
-  .filter((line) => line.trim() !== '')
-  .map((line) => ({ name: line.split(' ')[0], text: line.slice(line.indexOf(' ') + 1).trim() }));
+const instructionsOf = (file: string) =>
+  read(file)
+    .replaceAll(/^#.*\n/gm, '')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => ({ name: line.split(' ')[0], text: line.slice(line.indexOf(' ') + 1).trim() }));
+const instructions = instructionsOf('Dockerfile');
+const modelServer = instructionsOf('deploy/model-server/Dockerfile');
 const production = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
 
 describe('D6.2 the image', () => {
@@ -100,6 +103,30 @@ describe('D6.2 the image', () => {
   });
 });
 
+describe('the image of the model server', () => {
+  it('stands on exact versions, copies what is there, installs by the lock files', () => {
+    for (const { text } of modelServer.filter(({ name }) => name === 'ARG')) expect(text).toMatch(/:[\w.-]*\d[\w.-]*$/);
+    for (const { text } of modelServer.filter(({ name, text: rest }) => name === 'COPY' && !rest.includes('--from='))) {
+      for (const source of text.split(/\s+/).slice(0, -1))
+        expect(existsSync(path.join(root, source)), source).toBe(true);
+    }
+    for (const { text } of modelServer.filter(
+      ({ name, text: rest }) => name === 'RUN' && rest.includes('pip install'),
+    )) {
+      expect(text).toContain('--require-hashes');
+    }
+  });
+
+  it('ends as an unprivileged user that writes to its volume alone, and asks its own health', () => {
+    const ends = modelServer.map(({ name }, at) => (name === 'FROM' ? at : -1)).filter((at) => at > 0);
+    for (const stage of [modelServer.slice(ends.at(-2), ends.at(-1)), modelServer.slice(ends.at(-1))]) {
+      expect(stage.findLast(({ name }) => name === 'USER')?.text).toBe('1000:1000');
+      expect(stage.find(({ name }) => name === 'HEALTHCHECK')?.text).toContain('/health');
+      expect(stage.find(({ name }) => name === 'VOLUME')?.text).toBe('/data');
+    }
+  });
+});
+
 describe('D6.2 docker-compose.yml', () => {
   const { app, worker, scheduler, postgres, redis } = compose.services;
   const own = [app, worker, scheduler];
@@ -146,8 +173,9 @@ describe('D6.2 docker-compose.yml', () => {
       redis: { condition: 'service_healthy' },
     });
     for (const service of [postgres, redis]) expect(service.healthcheck?.test).toBeDefined();
-    for (const { image } of Object.values(compose.services)) {
-      if (image !== 'infernode:development') expect(image).toMatch(/:v?\d+\.\d+(\.\d+)?(-\w+)?$/);
+    for (const { image, build } of Object.values(compose.services)) {
+      if (build === undefined && image !== 'infernode:development')
+        expect(image).toMatch(/:v?\d+\.\d+(\.\d+)?(-\w+)?$/);
     }
   });
 
@@ -159,6 +187,20 @@ describe('D6.2 docker-compose.yml', () => {
     }
     const monitored = Object.values(compose.services).filter(({ profiles }) => profiles?.includes('monitoring'));
     expect(monitored.length).toBeGreaterThan(0);
+  });
+
+  it('adds a model server by profile, on the CPU or a GPU, from stages that there are', () => {
+    const stages = new Set(modelServer.filter(({ name }) => name === 'FROM').map(({ text }) => text.split(' AS ')[1]));
+    for (const [name, target] of [
+      ['model-server', 'cpu'],
+      ['model-server-gpu', 'gpu'],
+    ]) {
+      const service = compose.services[name];
+      expect(service.profiles).toEqual([name]);
+      expect(service.build).toMatchObject({ dockerfile: 'deploy/model-server/Dockerfile', target });
+      expect(stages).toContain(target);
+      expect(service.ports).toBeUndefined();
+    }
   });
 
   it('scrapes services that it has', () => {

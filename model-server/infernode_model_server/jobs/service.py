@@ -13,6 +13,7 @@ from typing import Literal
 from ..energy.job_meter import PowerAssumptions
 from ..errors import NotReadyError, UnusableInputError
 from ..report.result import JobParameters
+from ..servo.types import Policy
 from ..settings import Settings
 from .messages import JobDone, JobFailed, JobOrder, NetworkAddress, RowsDone
 from .metrics import ServerMetrics
@@ -103,6 +104,11 @@ class JobService:
     def devices(self) -> tuple[str, ...]:
         address = None if self.network is None else self.network.address
         return ("cpu",) if address is None else (*(name for name in address.devices if name != "cpu"), "cpu")
+
+    @property
+    def default_policy(self) -> Policy:
+        """The learned one where there are weights: what servers of the contract were made for."""
+        return "ibvs" if self.network is None else "cns"
 
     def find(self, job_id: str) -> JobRecord | None:
         return self._latest.get(job_id)
@@ -200,7 +206,7 @@ class JobService:
             task = self._tasks.get(record.request_id)
             if task is None:
                 # Its upload finds out by itself.
-                self._end(record, "CANCELLED")
+                self._end(record, _end_of(code))
             else:
                 task.cancel()
         await record.ended()
@@ -244,7 +250,7 @@ class JobService:
         archive.with_name(f"{archive.name}.part").unlink(missing_ok=True)
         record.detail = outcome.message
         record.code = outcome.code
-        self._end(record, "CANCELLED" if outcome.code == "cancelled" else "FAILED")
+        self._end(record, _end_of(outcome.code))
 
     def _end(self, record: JobRecord, state: Literal["COMPLETED", "FAILED", "CANCELLED"]) -> None:
         self._active.discard(record)
@@ -303,3 +309,7 @@ class JobService:
         self._records.pop(record.request_id, None)
         if self._latest.get(record.job_id) is record:
             del self._latest[record.job_id]
+
+
+def _end_of(code: str) -> Literal["FAILED", "CANCELLED"]:
+    return "CANCELLED" if code == "cancelled" else "FAILED"

@@ -44,12 +44,14 @@ class AnalyzeExchange:
             if self._record is not None:
                 self._service.fail(self._record, problem.code, str(problem))
             return LingeringResponse(problem.response(), self._request)
-        except (ClientDisconnect, asyncio.CancelledError) as error:
+        except ClientDisconnect:
             await self._cancel("The connection was closed.")
-            if isinstance(error, asyncio.CancelledError):
-                raise
             # It reaches nobody.
             return Response(status_code=499)
+        except asyncio.CancelledError:
+            # The server ends, and the time that jobs get to end in is over.
+            await self._cancel("The server was stopped.", "not-ready")
+            return Problem("not-ready", "The server was stopped.", retry_after=_NOT_READY_SECONDS).response()
         except Exception:
             await self._cancel("The server failed.", "internal")
             raise
@@ -60,7 +62,7 @@ class AnalyzeExchange:
         if record is None:
             raise AssertionError("a form was read without a slot")
         try:
-            parameters = fields.to_parameters()
+            parameters = fields.to_parameters(self._service.default_policy)
             placement = self._service.place(parameters)
         except UnusableInputError as error:
             raise Problem("unusable-input", str(error)) from error

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ..report.result import JobParameters
 from ..servo.detector import DETECTOR_NAMES, parse_detector
-from ..servo.types import Intrinsics
+from ..servo.types import Intrinsics, Policy
 from .problems import Problem
 
 #: Names of the two files.
@@ -51,7 +51,7 @@ class AnalyzeFields(BaseModel):
     frame_step: int = Field(ge=1, le=2**31 - 1)
     start_frame: _FrameNumber
     end_frame: _FrameNumber
-    policy: Literal["ibvs", "cns"] = "ibvs"
+    policy: Literal["ibvs", "cns"] | None = None
     intrinsics: Annotated[_Camera | None, BeforeValidator(_from_json)] = None
     distance: float = Field(1.0, gt=0, le=1e6, allow_inf_nan=False)
     visualize: Literal["none", "sampled", "all"] = "none"
@@ -70,7 +70,11 @@ class AnalyzeFields(BaseModel):
             raise ValueError(f"parameters: the model {MODEL_NAME} takes none")
         return self
 
-    def to_parameters(self) -> JobParameters:
+    def to_parameters(self, default_policy: Policy) -> JobParameters:
+        """
+        Args:
+            default_policy: for those who leave it to the server
+        """
         camera = self.intrinsics
         return JobParameters(
             detector=self.detector,
@@ -78,7 +82,7 @@ class AnalyzeFields(BaseModel):
             start_frame=self.start_frame,
             end_frame=self.end_frame,
             frame_step=self.frame_step,
-            policy=self.policy,
+            policy=self.policy or default_policy,
             device=self.device,
             intrinsics=Intrinsics() if camera is None else Intrinsics(camera.fx, camera.fy, camera.cx, camera.cy),
             distance=self.distance,
