@@ -29,7 +29,7 @@ class Settings(BaseModel):
     threads: int = Field(0, ge=0, le=256, description="Threads per job; 0: the processors, divided by the slots.")
     max_upload_bytes: int = Field(8 * _GIB, ge=1, description="Largest body of a job, both videos together.")
     upload_idle_seconds: float = Field(60, gt=0, description="An upload that sends nothing for so long is given up.")
-    stop_seconds: float = Field(5, gt=0, le=9, description="A job that has not stopped by itself by then is killed.")
+    stop_seconds: float = Field(0.4, gt=0, le=9, description="A job that has not stopped by itself by then is killed.")
     stall_seconds: float = Field(600, gt=0, description="A job without a sign of life for so long is killed.")
     drain_seconds: float = Field(30, ge=0, description="What running jobs get to end in when the server is stopped.")
     results_seconds: float = Field(3600, gt=0, description="How long results can be fetched.")

@@ -17,7 +17,7 @@ import { magnitude, median, relativeDifference } from '../support/velocity-diffe
 import { readZip } from '../support/zip-content.js';
 
 /** A Python with the packages of `model-server/`: `node scripts/model-server.mjs --prepare` makes one. */
-const python = process.env.MODEL_SERVER_TEST_PYTHON ?? '';
+const python = process.env.TEST_MODEL_SERVER_PYTHON ?? '';
 /** Median over the moving frames of the difference from the reference, as a share of it. */
 const LIMITS = { ORB: 0.1, AKAZE: 0.03 } as const;
 /** Frames slower than this share of the first one are at rest: ratios there compare noise. */

@@ -34,6 +34,7 @@ class WorkerPool:
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._workers: set[_Worker] = set()
         self._is_closed = False
+        self._has_started = False
         self._restarts: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -42,8 +43,10 @@ class WorkerPool:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every worker has started."""
-        return len(self._workers) == self._size and all(worker.is_ready for worker in self._workers)
+        """Whether jobs can be taken: every worker has started once, and one that died is on its way back."""
+        started = len(self._workers) == self._size and all(worker.is_ready for worker in self._workers)
+        self._has_started = self._has_started or started
+        return self._has_started and len(self._workers) > 0
 
     async def run(self, order: JobOrder, on_start: Callable[[], None], on_rows: Callable[[RowsDone], None]) -> Outcome:
         """Waits for a worker and has the job done. Cancelled, it returns to the canceller once the worker has stopped.
