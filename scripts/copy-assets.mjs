@@ -1,9 +1,9 @@
-/** Copies what the compiler leaves out (WebAssembly, JSON, pages, pictures, CommonJS) from `src` to the same place in `dist`. */
+/** Copies what the compiler leaves out (WebAssembly, JSON, pages, pictures, CommonJS, protocols) from `src` to the same place in `dist`. */
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ASSET = /\.(wasm|cjs|json|html|svg)$/;
+const ASSET = /\.(wasm|cjs|json|html|svg|proto)$/;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = path.join(root, 'src');
 const target = path.join(root, 'dist');

@@ -2,12 +2,14 @@ import { createEmbeddedRunner, type EmbeddedRunnerOptions } from './embedded/emb
 import type { FastApiRunnerOptions } from './fastapi/fastapi.options.js';
 import { createFastApiRunner } from './fastapi/fastapi.runner.js';
 import type { RemoteRunnerOptions } from './http-kit/remote-options.js';
+import { createKserveRunner, type KserveRunnerOptions } from './kserve/kserve.runner.js';
 import type { Runner } from './runner.port.js';
 
 /** What each kind of runner is made from. A new kind is one line here and one in the table below. */
 export interface RunnerOptions {
   embedded: EmbeddedRunnerOptions;
   fastapi: FastApiRunnerOptions;
+  kserve: KserveRunnerOptions;
 }
 
 export type RunnerKind = keyof RunnerOptions;
@@ -17,6 +19,7 @@ type RunnerFactories = { [Kind in RunnerKind]: (options: RunnerOptions[Kind]) =>
 /** Kinds that are reached over the network; all are made from the same options, but for what they alone know. */
 const remoteFactories: Omit<RunnerFactories, 'embedded'> = {
   fastapi: createFastApiRunner,
+  kserve: createKserveRunner,
 };
 
 /** A kind without a factory does not compile. */

@@ -58,11 +58,11 @@ interface OpenJob extends KserveJobDeps {
 async function runIntoArchive(input: RunInput, job: OpenJob, context: RunContext): Promise<RunResult> {
   const { parameters, resume } = input;
   const { signal } = context;
-  const usage = new ReportedUsage(resume?.usage);
+  const usage = new ReportedUsage();
   const goal = await readGoalPicture(input, job.videos, signal);
   const sequence = await job.openSequence(goal);
   const log = new FrameLog(parameters, () => undefined, resume);
-  const checkpointer = createCheckpointer(input, log, usage, job.checkpoints);
+  const checkpointer = createCheckpointer(input, log, job.checkpoints);
   const goalKeypoints = await processFrames(input, { ...job, sequence, log, usage, checkpointer }, context);
   const result: RunResult = {
     velocity: log.velocity,
@@ -93,13 +93,12 @@ async function readGoalPicture(
 function createCheckpointer(
   { archivePath }: RunInput,
   log: FrameLog,
-  usage: ReportedUsage,
   receiver: CheckpointReceiver | undefined,
 ): Checkpointer | null {
   if (receiver === undefined) return null;
   // Rows do not depend on those before: there is nothing to remember.
   const saveState = () => new Uint8Array();
-  return new Checkpointer({ archivePath, log, saveState, readUsage: () => usage.read(), receiver });
+  return new Checkpointer({ archivePath, log, saveState, receiver });
 }
 
 interface FrameLoop extends OpenJob {

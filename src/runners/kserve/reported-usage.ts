@@ -29,17 +29,10 @@ type Report = z.infer<typeof reportSchema>;
 /** Adds up what a server says of its requests of one job. */
 export class ReportedUsage {
   private readonly startedAt = performance.now();
-  private readonly before: RunUsage | undefined;
   private cpuSeconds = 0;
   private gpuSeconds = 0;
   private energy: EnergyReport | null = null;
   private last: Report = {};
-
-  /** @param before consumed by the attempts before; counted as well */
-  constructor(before?: RunUsage) {
-    this.before = before;
-    this.energy = before?.energy ?? null;
-  }
 
   add(parameters: InferenceParameters): void {
     const report = reportSchema.parse(parameters);
@@ -50,13 +43,12 @@ export class ReportedUsage {
   }
 
   read(): RunUsage {
-    const { before } = this;
     return {
-      wallSeconds: (before?.wallSeconds ?? 0) + (performance.now() - this.startedAt) / 1000,
-      cpuSeconds: (before?.cpuSeconds ?? 0) + this.cpuSeconds,
-      gpuSeconds: (before?.gpuSeconds ?? 0) + this.gpuSeconds,
+      wallSeconds: (performance.now() - this.startedAt) / 1000,
+      cpuSeconds: this.cpuSeconds,
+      gpuSeconds: this.gpuSeconds,
       energy: this.energy,
-      reportedCarbonGrams: before?.reportedCarbonGrams ?? null,
+      reportedCarbonGrams: null,
     };
   }
 
