@@ -112,7 +112,7 @@ interface FrameLoop extends OpenJob {
 async function processFrames(
   { currentVideoPath, parameters }: RunInput,
   { sequence, log, usage, checkpointer, videos, settings }: FrameLoop,
-  { signal, onProgress, onRows }: RunContext,
+  { signal, onProgress, onRows, onUsage }: RunContext,
 ): Promise<number | null> {
   let goalKeypoints: number | null = null;
   const report = (before: number) => {
@@ -134,6 +134,7 @@ async function processFrames(
       const before = log.processed;
       addRows(log, answer);
       usage.add(answer.parameters);
+      onUsage?.(usage.read());
       goalKeypoints = answer.goalKeypoints ?? goalKeypoints;
       await checkpointer?.afterRow();
       report(before);

@@ -32,7 +32,7 @@ import {
   RunnerUnavailableError,
   type RunnerError,
 } from '../runner.errors.js';
-import type { RunCheckpoint, RunInput, Runner, RunParameters } from '../runner.port.js';
+import type { RunCheckpoint, RunInput, Runner, RunParameters, RunUsage } from '../runner.port.js';
 import { createKserveRunner, type KserveRunnerOptions } from './kserve.runner.js';
 
 /** Nothing here waits for as long as this, unless a deadline is what is tested. */
@@ -213,7 +213,11 @@ describe.each<KserveTransport>(['rest', 'grpc'])(
           energy_source: 'NVML',
         },
       });
-      const { result } = await finished(open(server, { settings: { batchFrames: 1 } }), inputFor({ useGpus: true }));
+      const told: number[] = [];
+      const context = { ...runContext(), onUsage: ({ cpuSeconds }: RunUsage) => void told.push(cpuSeconds) };
+      const runner = open(server, { settings: { batchFrames: 1 } });
+      const { result } = await finished(runner, inputFor({ useGpus: true }), context);
+      expect(told).toEqual([0.5, 1, 1.5]);
       expect(result).toMatchObject({ device: 'gpu', model: { name: 'cns', digest }, warnings: [] });
       expect(result.usage).toMatchObject({
         cpuSeconds: 1.5,
