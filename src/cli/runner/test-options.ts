@@ -1,6 +1,7 @@
 import { createLogger } from '../../platform/logging/winston-logger.js';
 import type { Check } from '../../runners/conformance/check.js';
 import { CHECKS } from '../../runners/conformance/checks/all.checks.js';
+import { KSERVE_SCHEMES } from '../../runners/kserve/kserve.runner.js';
 import { CNS_MODEL } from '../../runners/runner.port.js';
 import { createRunner, type RunnerKind } from '../../runners/runner.registry.js';
 import type { RunnerTest } from './test-runner.js';
@@ -26,6 +27,7 @@ type RemoteKind = Exclude<RunnerKind, 'embedded'>;
 /** Schemes of the addresses of each kind. Where two kinds share one, the first is meant unless another is asked for. */
 const SCHEMES: Readonly<Record<RemoteKind, readonly string[]>> = {
   fastapi: ['http:', 'https:'],
+  kserve: KSERVE_SCHEMES,
 };
 const REMOTE_KINDS = Object.keys(SCHEMES) as RemoteKind[];
 /** As many as the platform gives to any server; what the server says itself counts. */
