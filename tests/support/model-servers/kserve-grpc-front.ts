@@ -3,7 +3,7 @@ import { Metadata, Server, status, type sendUnaryData, type ServerUnaryCall } fr
 import { loadInferenceService } from '../../../src/runners/kserve/grpc.wire.js';
 import { RETRY_AFTER_SECONDS } from './kserve-faults.js';
 import { ModelRefusal, type ServedOutput } from './kserve-model.js';
-import type { KserveServerState } from './kserve-server.js';
+import type { KserveServerState } from './kserve-state.js';
 
 type Call = ServerUnaryCall<Message, object>;
 type Reply = sendUnaryData<object>;

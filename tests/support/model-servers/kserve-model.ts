@@ -182,19 +182,19 @@ function distort(outputs: ServedOutput[], fault: KserveFault | undefined): Serve
 
 function asSeen({ id, parameters, inputs }: ServedRequest, encoding: SeenRequest['encoding']): SeenRequest {
   const find = (name: string) => inputs.find((input) => input.name === name);
-  const require = (name: string): ServedTensor => {
+  const input = (name: string): ServedTensor => {
     const tensor = find(name);
     if (tensor === undefined) throw new ModelRefusal('bad-request', `input "${name}" is missing`);
     return tensor;
   };
-  const frames = require('frames');
-  const goal = require('goal');
+  const frames = input('frames');
+  const goal = input('goal');
   for (const { name, shape, raw } of [frames, goal]) {
     const wanted = shape.reduce((product, length) => product * length, 1);
     if (raw.length !== wanted) throw new ModelRefusal('bad-request', `input "${name}" has ${raw.length} bytes`);
   }
-  const index = require('frame_index').raw;
-  const intrinsics = require('intrinsics').raw;
+  const index = input('frame_index').raw;
+  const intrinsics = input('intrinsics').raw;
   return {
     id,
     parameters,
@@ -202,9 +202,9 @@ function asSeen({ id, parameters, inputs }: ServedRequest, encoding: SeenRequest
     goalShape: goal.shape,
     framesShape: frames.shape,
     intrinsics: [0, 1, 2, 3].map((place) => intrinsics.readDoubleLE(place * 8)),
-    distance: require('distance').raw.readDoubleLE(0),
-    detector: require('detector').raw.subarray(4).toString(),
-    policy: require('policy').raw.subarray(4).toString(),
+    distance: input('distance').raw.readDoubleLE(0),
+    detector: input('detector').raw.subarray(4).toString(),
+    policy: input('policy').raw.subarray(4).toString(),
     bytes: inputs.reduce((sum, { raw }) => sum + raw.length, 0),
     encoding,
   };

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { RETRY_AFTER_SECONDS } from './kserve-faults.js';
 import { ModelRefusal, type ServedOutput, type ServedRequest, type ServedTensor } from './kserve-model.js';
-import type { KserveServerState } from './kserve-server.js';
+import type { KserveServerState } from './kserve-state.js';
 
 /** The protocol over HTTP: numbers in JSON, or raw tensors behind it. */
 export function createRestFront(state: KserveServerState): Server {

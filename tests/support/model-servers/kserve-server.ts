@@ -7,6 +7,7 @@ import { createGrpcFront } from './kserve-grpc-front.js';
 import type { KserveFault } from './kserve-faults.js';
 import { ScriptedModel, type ScriptedModelOptions, type SeenRequest } from './kserve-model.js';
 import { createRestFront } from './kserve-rest-front.js';
+import type { KserveServerState } from './kserve-state.js';
 
 export type KserveTransport = 'rest' | 'grpc';
 
@@ -54,26 +55,6 @@ export const MODEL_OUTPUTS: readonly TensorSaid[] = [
   { name: 'problem', datatype: 'BYTES', shape: [-1] },
   { name: 'goal_keypoints', datatype: 'INT32', shape: [1] },
 ];
-
-/** What both fronts ask. */
-export interface KserveServerState {
-  readonly model: ScriptedModel;
-  readonly token: string | undefined;
-  readonly maxRequestBytes: number | undefined;
-  /** What is wrong with it always. */
-  readonly fault: KserveFault | undefined;
-  readonly serverMetadata: object;
-  readonly modelMetadata: object;
-  /** What is wrong with the next request to the model. */
-  faultOf(): KserveFault | undefined;
-  hasModel(name: string | undefined, version: string | undefined): boolean;
-  /** Never answers; told so that tests need not guess. */
-  pause(): Promise<never>;
-  /** Whether the job of this request was under way when the server died. */
-  isLost(id: string): boolean;
-  /** Breaks all connections. */
-  cut(): void;
-}
 
 /** A server of the Open Inference Protocol that computes nothing, over HTTP or gRPC, as broken as servers can be. */
 export class KserveServer implements KserveServerState {
