@@ -43,7 +43,7 @@ export async function createContainer(
     const infrastructure = await createInfrastructure(config, lifecycle, logger);
     const runner = overrides.runner ?? (await createEmbeddedEngine(config, logger));
     if (runner !== null) lifecycle.register('work', 'embedded engine', () => runner.close());
-    const makeRunner = overrides.makeRunner ?? createRunnerMaker(infrastructure.secrets, logger);
+    const makeRunner = overrides.makeRunner ?? createRunnerMaker(config, infrastructure.secrets, logger);
     const directory = new RunnerDirectory({ embedded: runner, make: makeRunner, logger });
     lifecycle.register('work', 'runners', () => directory.close());
     const resolve = overrides.resolve ?? atMost(new Permits(NAME_LOOKUPS), systemResolve);

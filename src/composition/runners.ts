@@ -30,7 +30,8 @@ export async function createEmbeddedEngine(config: Config, logger: Logger): Prom
 /** Makes the client of a model server; tests put their own in its place by the name of the row. */
 export type MakeRunner = (runner: RunnerIdentity) => Runner;
 
-export function createRunnerMaker(secrets: SecretBox, logger: Logger): MakeRunner {
+export function createRunnerMaker(config: Config, secrets: SecretBox, logger: Logger): MakeRunner {
+  const { FFMPEG_PATH: ffmpegPath } = config.settings;
   return ({ id, name, kind, url, sealedToken, slots, models }) => {
     if (url === null) throw new Error(`The runner "${name}" has no address.`);
     return createRemoteRunner(kind, {
@@ -38,6 +39,7 @@ export function createRunnerMaker(secrets: SecretBox, logger: Logger): MakeRunne
       url: new URL(url),
       slots: slots ?? UNTOLD_SLOTS,
       logger: logger.child({ runner: name }),
+      ffmpegPath,
       ...(sealedToken === null ? {} : { token: secrets.open(sealedToken, id) }),
       ...(models === null ? {} : { models }),
     });

@@ -15,4 +15,6 @@ export interface RemoteRunnerOptions {
   limits?: Partial<RemoteLimits>;
   /** Names of the models it can run, for a server that does not say; default: `cns`. */
   models?: readonly string[];
+  /** A system ffmpeg, for kinds that decode the videos themselves; default: the bundled decoder. */
+  ffmpegPath?: string | undefined;
 }

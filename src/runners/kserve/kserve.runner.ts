@@ -29,8 +29,6 @@ export const KSERVE_SCHEMES = ['http:', 'https:', 'grpc:', 'grpcs:'] as const;
 
 export interface KserveRunnerOptions extends RemoteRunnerOptions {
   settings?: KserveSettingsInput | undefined;
-  /** A system ffmpeg to decode with instead of the bundled decoder. */
-  ffmpegPath?: string | undefined;
 }
 
 /**
