@@ -79,18 +79,27 @@ function joined(frames: readonly VideoFrame[]): FrameBatch {
 
 /** Begins with the next value while the receiver is at work on the one before. */
 async function* aheadByOne<Value>(values: AsyncGenerator<Value>): AsyncGenerator<Value> {
-  let next = values.next();
+  let next = outcomeOf(values.next());
   try {
     for (;;) {
-      const result = await next;
+      const take = await next;
+      const result = take();
       if (result.done === true) return;
-      next = values.next();
-      // It is awaited in the next round; until then its failure is nobody's yet.
-      next.catch(() => undefined);
+      next = outcomeOf(values.next());
       yield result.value;
     }
   } finally {
-    await Promise.allSettled([next]);
+    await next;
     await values.return(undefined);
   }
+}
+
+/** A failure that nobody looks at yet is kept until somebody does. */
+function outcomeOf<Result>(work: Promise<Result>): Promise<() => Result> {
+  return work.then(
+    (result) => () => result,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
 }
