@@ -1,13 +1,11 @@
 import { expect, it } from 'vitest';
-import { isDatabase } from '../support/process-tree.js';
-import type { ServerProcess } from '../support/server-process.js';
 import { until } from '../support/wait.js';
 import { ApiUser } from './support/api-user.js';
 import { expectBalancedLedger } from './support/evidence.js';
 import { withInstallation } from './support/installation.js';
+import { inMebibytes, MEBIBYTE, peakMemory } from './support/memory.js';
 import { paddedVideo, SMALL_VIDEO } from './support/uploads.js';
 
-const MEBIBYTE = 1 << 20;
 const LARGE = 500 * MEBIBYTE;
 const ALLOWED_GROWTH = 64 * MEBIBYTE;
 const TEST_MS = 180_000;
@@ -22,15 +20,16 @@ it(
 
       // What an upload needs at any size: code is loaded, and a decoder process counts the frames.
       await user.upload(datasetId, SMALL_VIDEO);
-      const small = await peakMemory(server, () => user.upload(datasetId, SMALL_VIDEO));
-      const large = await peakMemory(server, async () => {
+      const small = await peakMemory(server.pid, () => user.upload(datasetId, SMALL_VIDEO), TEST_MS);
+      const upload = async (): Promise<void> => {
         const { status, body } = await user.uploadStream(datasetId, paddedVideo(LARGE), LARGE);
         expect(status).toBe(201);
         expect(JSON.parse(body)).toMatchObject({ costDeducted: 1, video: { frame_count: 25, size_bytes: LARGE } });
-      });
+      };
+      const large = await peakMemory(server.pid, upload, TEST_MS);
       const growth = { all: large.all - small.all, main: large.main - small.main };
       process.stdout.write(
-        `500 MB upload: memory of all processes ${inMegabytes(growth.all)}, main process ${inMegabytes(growth.main)}\n`,
+        `500 MB upload: memory of all processes ${inMebibytes(growth.all)}, main process ${inMebibytes(growth.main)}\n`,
       );
       expect(growth.all).toBeLessThan(ALLOWED_GROWTH);
       expect(growth.main).toBeLessThan(ALLOWED_GROWTH);
@@ -47,34 +46,6 @@ it(
   TEST_MS,
 );
 
-interface Memory {
-  /** Bytes of the main process. */
-  main: number;
-  /** Bytes of all processes of the server but the database's. */
-  all: number;
-}
-
-/** Resident memory at its highest while `work` goes on. */
-async function peakMemory(server: ServerProcess, work: () => Promise<unknown>): Promise<Memory> {
-  const peak: Memory = { main: 0, all: 0 };
-  let isDone = false;
-  const finished = work().finally(() => (isDone = true));
-  const watched = until(
-    async () => {
-      const tree = (await server.tree()).filter((candidate) => !isDatabase(candidate));
-      peak.main = Math.max(peak.main, tree.find(({ pid }) => pid === server.pid)?.rssBytes ?? 0);
-      peak.all = Math.max(
-        peak.all,
-        tree.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
-      );
-      return isDone;
-    },
-    { deadline: TEST_MS, what: 'the upload is over' },
-  );
-  await Promise.all([finished, watched]);
-  return peak;
-}
-
 async function* cutHalfWay(bytes: number): AsyncGenerator<Buffer> {
   let sent = 0;
   for await (const piece of paddedVideo(bytes)) {
@@ -82,8 +53,4 @@ async function* cutHalfWay(bytes: number): AsyncGenerator<Buffer> {
     sent += piece.length;
     yield piece;
   }
-}
-
-function inMegabytes(bytes: number): string {
-  return `${bytes < 0 ? '' : '+'}${(bytes / MEBIBYTE).toFixed(1)} MiB`;
 }

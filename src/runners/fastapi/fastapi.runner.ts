@@ -236,12 +236,13 @@ class FastApiRunner implements Runner {
     follower: JobFollower,
   ): Promise<{ analysis: Analysis; url: URL; waitedSeconds: number }> {
     const answered = new AbortController();
-    let following = Promise.resolve();
+    let following: Promise<void> | undefined;
     let sentAt = performance.now();
     const onSent = () => {
       sentAt = performance.now();
       if (abilities?.features.has('progress') !== true || answered.signal.aborted) return;
-      following = follower.follow(answered.signal).catch((error: unknown) => connection.abort(error));
+      // A redirect asks for the input again.
+      following ??= follower.follow(answered.signal).catch((error: unknown) => connection.abort(error));
     };
     try {
       const { answerMs, readMs } = this.limits;

@@ -32,6 +32,11 @@ export class FastApiProcess {
     return new FastApiProcess(child, new URL(address));
   }
 
+  get pid(): number {
+    if (this.child.pid === undefined) throw new Error('The model server never started.');
+    return this.child.pid;
+  }
+
   get port(): number {
     return Number(this.url.port);
   }
