@@ -24,8 +24,11 @@ it(
       await withInstallation({ database: 'shared', settings }, async (installation) => {
         const api = await installation.start('api');
         const worker = await installation.start('worker');
+        // It asks the model server how it is and what it can do.
+        await installation.start('scheduler');
         const user = await ApiUser.register(api.baseUrl);
-        const [smallDataset, largeDataset] = [await user.createDataset(), await user.createDataset()];
+        const smallDataset = await user.createDataset('small');
+        const largeDataset = await user.createDataset('large');
         const { video } = await user.upload(smallDataset, SMALL_VIDEO);
         const { status } = await user.uploadStream(largeDataset, paddedVideo(LARGE), LARGE);
         expect(status).toBe(201);
