@@ -5,6 +5,7 @@ import { ConfigError, loadConfig, type Config } from './platform/config/load-con
 import type { Logger } from './platform/logging/logger.js';
 import { createLogger } from './platform/logging/winston-logger.js';
 import { VERSION } from './platform/version.js';
+import type { ReceiptOptions } from './cli/receipt.js';
 import { PROCESS_ROLES, type ProcessRole } from './processes/role.js';
 
 /** sysexits.h: EX_USAGE, EX_CONFIG. */
@@ -62,10 +63,31 @@ async function main(argv: readonly string[]): Promise<number> {
     .command('rotate')
     .description('sign with a new key from now on; tokens of the one before count until they expire')
     .option('--force', 'also when tokens of the key before the current one still count')
-    .action(async ({ force = false }: { force?: boolean }) => {
-      code = await withConfig({ role: 'keys' }, async (config) =>
-        (await import('./cli/keys.js')).rotateKeys(config, { force }),
-      );
+    .option('--receipts', 'the key of receipts instead of that of tokens')
+    .action(async ({ force = false, receipts = false }: { force?: boolean; receipts?: boolean }) => {
+      code = await withConfig({ role: 'keys' }, async (config) => {
+        const { rotateKeys, rotateReceiptKeys } = await import('./cli/keys.js');
+        return receipts ? rotateReceiptKeys(config) : rotateKeys(config, { force });
+      });
+    });
+  program
+    .command('receipt')
+    .description('receipts of completed jobs')
+    .command('verify')
+    .description('tell whether a receipt is genuine, and whether files are those it speaks of; works offline')
+    .argument('<file>', 'as the API gave it (JSON), or the JWS alone; - reads it from the standard input')
+    .option(
+      '--keys <file or URL>',
+      'the key set of the installation (/.well-known/jwks.json); default: the key of this one',
+    )
+    .option('--result <file>', 'the result as JSON')
+    .option('--archive <file>', 'the result as ZIP')
+    .option('--goal <file>', 'the goal video')
+    .option('--current <file>', 'the current video')
+    .option('--json', 'answer in JSON')
+    .action(async (file: string, options: ReceiptOptions) => {
+      const { verifyReceiptFile } = await import('./cli/receipt.js');
+      code = await verifyReceiptFile(file, options);
     });
   addRunnerTest(program.command('runner').description('what jobs run on'), (exit) => (code = exit));
   try {

@@ -1,3 +1,4 @@
+import { rotateReceiptKey } from '../platform/auth/receipt-key.js';
 import { createSigningKeys, rotateSigningKeys } from '../platform/auth/signing-keys.js';
 import type { Config } from '../platform/config/load-config.js';
 
@@ -17,6 +18,16 @@ export async function rotateKeys(config: Config, { force }: { force: boolean }):
   process.stdout.write(
     `${config.privateKeyPath} is new; servers that run sign with it within seconds. Tokens of the key before count ` +
       `until they expire; remove ${config.previousPublicKeyPath} to refuse them now.\n`,
+  );
+  return 0;
+}
+
+/** Puts a new key for receipts in the place of the current one. @returns the exit code */
+export async function rotateReceiptKeys({ receiptKeyPath }: Config): Promise<number> {
+  await rotateReceiptKey(receiptKeyPath);
+  process.stdout.write(
+    `${receiptKeyPath} is new; servers that run sign receipts with it within seconds. Those of the key before can be ` +
+      'verified as before: its public half stays in the key set.\n',
   );
   return 0;
 }

@@ -40,6 +40,8 @@ import { QuoteController } from '../modules/quote/quote.controller.js';
 import { quoteRoutes } from '../modules/quote/quote.router.js';
 import { RunnerController } from '../modules/runner/runner.controller.js';
 import { runnerRoutes } from '../modules/runner/runner.router.js';
+import { ReceiptController } from '../modules/receipt/receipt.controller.js';
+import { receiptRoutes } from '../modules/receipt/receipt.router.js';
 import { ServiceInfoController } from '../modules/service-info/service-info.controller.js';
 import { serviceInfoRoutes } from '../modules/service-info/service-info.router.js';
 import { SessionController } from '../modules/session/session.controller.js';
@@ -93,13 +95,19 @@ export function createRoutes(container: Container, access: AccessWatch): Route[]
         waiter: services.jobWaiter,
       }),
     ),
+    ...receiptRoutes(new ReceiptController(services.receipts)),
     ...usageRoutes(new UsageController(services.usage)),
     ...accountAdminRoutes(new AccountAdminController(services.accountAdmin)),
     ...runnerRoutes(new RunnerController(services.runnerAdmin, services.runnerView)),
     ...auditRoutes(new AuditController(services.audit)),
     ...eventRoutes(new EventController(services.events, createEventStreams(container, access))),
     ...webhookRoutes(new WebhookController(services.webhooks)),
-    ...serviceInfoRoutes(new ServiceInfoController(services.serviceInfo, documents, infrastructure.keys)),
+    ...serviceInfoRoutes(
+      new ServiceInfoController(services.serviceInfo, documents, {
+        tokens: infrastructure.keys,
+        receipts: services.receipts,
+      }),
+    ),
   ];
 }
 

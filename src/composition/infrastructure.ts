@@ -1,4 +1,5 @@
 import { KeyRing } from '../platform/auth/key-ring.js';
+import { ReceiptKeyFile } from '../platform/auth/receipt-key.js';
 import { SecretBox } from '../platform/auth/secret-box.js';
 import type { Config } from '../platform/config/load-config.js';
 import { acquireDataDirectory } from '../platform/data-directory.js';
@@ -32,6 +33,7 @@ export interface Infrastructure {
   store: ObjectStore;
   decoder: VideoDecoder;
   keys: KeyRing;
+  receiptKey: ReceiptKeyFile;
   secrets: SecretBox;
 }
 
@@ -91,6 +93,7 @@ export async function createInfrastructure(
       ...(config.settings.FFMPEG_PATH === undefined ? {} : { ffmpegPath: config.settings.FFMPEG_PATH }),
     }),
     keys,
+    receiptKey: await ReceiptKeyFile.open(config.receiptKeyPath, logger),
     secrets: await SecretBox.open(config.secretsKeyPath),
   };
 }

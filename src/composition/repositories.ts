@@ -10,6 +10,8 @@ import { CheckpointRepository } from '../modules/inference/checkpoint.repository
 import { InferenceRepository } from '../modules/inference/inference.repository.js';
 import { JobViewQueries } from '../modules/inference/job-view.queries.js';
 import { ModelRepository } from '../modules/model/model.repository.js';
+import { ReceiptQueries } from '../modules/receipt/receipt.queries.js';
+import { ReceiptRepository } from '../modules/receipt/receipt.repository.js';
 import { ResultRepository } from '../modules/result/result.repository.js';
 import { RunnerRepository } from '../modules/runner/runner.repository.js';
 import { StoredFileRepository } from '../modules/stored-file/stored-file.repository.js';
@@ -38,6 +40,8 @@ export function createRepositories(scope: DatabaseScope) {
     liveConnections: new LiveConnectionRepository(scope),
     loginAttempts: new LoginAttemptRepository(scope),
     models: new ModelRepository(scope),
+    receiptFacts: new ReceiptQueries(scope),
+    receipts: new ReceiptRepository(scope),
     results: new ResultRepository(scope),
     runners: new RunnerRepository(scope),
     sessions: new SessionRepository(scope),

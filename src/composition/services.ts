@@ -21,6 +21,7 @@ import { JobWaiter } from '../modules/inference/job-waiter.js';
 import { ModelAdminService } from '../modules/model/model-admin.service.js';
 import { ModelParameters } from '../modules/model/model-parameters.js';
 import { ModelService } from '../modules/model/model.service.js';
+import { ReceiptService } from '../modules/receipt/receipt.service.js';
 import { ResultExpiryService } from '../modules/result/result-expiry.service.js';
 import { QuoteService } from '../modules/quote/quote.service.js';
 import { RunnerAdminService } from '../modules/runner/runner-admin.service.js';
@@ -250,6 +251,7 @@ export function createServices({ config, infrastructure, directory, resolve, log
     leaseSeconds: settings.JOB_LEASE,
     graceSeconds: BELL_GRACE_SECONDS,
   });
+  const receipts = new ReceiptService({ uow, repositories, key: infrastructure.receiptKey });
   const usage = new UsageService({ repositories });
   const events = new EventService({ uow, repositories, retentionSeconds: settings.EVENT_RETENTION });
   const outbound = new OutboundClient(new AddressPolicy(settings.WEBHOOK_ALLOW_PRIVATE_NETWORKS), resolve);
@@ -323,6 +325,7 @@ export function createServices({ config, infrastructure, directory, resolve, log
     events,
     idempotency,
     usage,
+    receipts,
     webhooks,
     webhookDeliveries,
   };

@@ -30,6 +30,7 @@ import {
   listModelsRoute,
   updateModelRoute,
 } from './model.contract.js';
+import { jobReceiptRoute } from './receipt.contract.js';
 import type { RouteDescriptor } from './route.contract.js';
 import {
   changePasswordRoute,
@@ -128,6 +129,7 @@ export const ROUTES: readonly RouteDescriptor[] = [
   jobResultRoute,
   jobArchiveRoute,
   deleteResultRoute,
+  jobReceiptRoute,
   getUsageRoute,
   rechargeRoute,
   adjustRoute,

@@ -52,10 +52,11 @@ export const keySetRoute = defineRoute({
   outsideApi: true,
   access: 'none',
   tag: 'Service',
-  summary: 'The public keys that verify access tokens',
+  summary: 'The public keys that verify access tokens and receipts',
   description:
-    'A JSON Web Key Set (RFC 7517): the key that signs first, after a rotation also the one before it. `kid` is the ' +
-    'thumbprint of RFC 7638. Whoever verifies tokens fetches it again for a `kid` that is not known yet.',
+    'A JSON Web Key Set (RFC 7517). Tokens are signed with RS256: the key that signs first, after a rotation also the one ' +
+    'before it. Receipts are signed with EdDSA: every key that has ever signed one. `kid` is the thumbprint of RFC 7638. ' +
+    'Whoever verifies fetches the set again for a `kid` that is not known yet.',
   success: {
     status: 200,
     answer: {
@@ -63,14 +64,24 @@ export const keySetRoute = defineRoute({
       headers: { 'Cache-Control': 'How long the answer may be kept.' },
       schema: z.object({
         keys: z.array(
-          z.object({
-            kty: z.literal('RSA'),
-            use: z.literal('sig'),
-            alg: z.literal('RS256'),
-            kid: z.string(),
-            n: z.string(),
-            e: z.string(),
-          }),
+          z.discriminatedUnion('kty', [
+            z.object({
+              kty: z.literal('RSA'),
+              use: z.literal('sig'),
+              alg: z.literal('RS256'),
+              kid: z.string(),
+              n: z.string(),
+              e: z.string(),
+            }),
+            z.object({
+              kty: z.literal('OKP'),
+              crv: z.literal('Ed25519'),
+              use: z.literal('sig'),
+              alg: z.literal('EdDSA'),
+              kid: z.string(),
+              x: z.string(),
+            }),
+          ]),
         ),
       }),
     },

@@ -62,6 +62,7 @@ import {
   updateRunnerRoute,
 } from '../contract/runner.contract.js';
 import { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../contract/service.contract.js';
+import { jobReceiptRoute } from '../contract/receipt.contract.js';
 import { getUsageRoute, listUsageRoute } from '../contract/usage.contract.js';
 import {
   deleteVideoRoute,
@@ -448,6 +449,10 @@ export class Client {
 
   replayWebhookDelivery(id: string, deliveryId: string, options?: CallOptions) {
     return call(this.connection, replayWebhookDeliveryRoute, { params: { id, deliveryId } }, options);
+  }
+
+  getJobReceipt(id: string, options?: CallOptions) {
+    return call(this.connection, jobReceiptRoute, { params: { id } }, options);
   }
 
   getUsage(query: QueryOf<typeof getUsageRoute> = {}, options?: CallOptions) {

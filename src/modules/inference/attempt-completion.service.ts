@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { StoredInferenceResult } from '../../contract/inference.contract.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { repeatWhileUnavailable } from '../../platform/database/while-unavailable.js';
@@ -8,6 +9,9 @@ import { footprintOf, type Footprint, type FootprintRates } from '../carbon/foot
 import type { CreditRepository } from '../credit/credit.repository.js';
 import type { EventRepository } from '../event/event.repository.js';
 import { carbonReportOf } from '../carbon/carbon-report.domain.js';
+import { receiptOf } from '../receipt/receipt.domain.js';
+import type { ReceiptQueries } from '../receipt/receipt.queries.js';
+import type { ReceiptRepository } from '../receipt/receipt.repository.js';
 import { archiveKey, type Archive } from '../result/result.domain.js';
 import type { ResultRepository } from '../result/result.repository.js';
 import { removeCheckpointFiles } from './checkpoint-files.js';
@@ -22,6 +26,8 @@ interface Repositories {
   credits: CreditRepository;
   events: EventRepository;
   jobs: InferenceRepository;
+  receiptFacts: ReceiptQueries;
+  receipts: ReceiptRepository;
   results: ResultRepository;
 }
 
@@ -92,6 +98,12 @@ export class AttemptCompletionService {
       const payload = this.presentResult(completed, run, footprint);
       const keptSeconds = this.deps.resultRetentionSeconds;
       await repositories.results.add({ jobId: completed.id, payload, archive, keptSeconds });
+      const receipt = receiptOf(
+        await repositories.receiptFacts.factsOf(completed.id),
+        { payload, archive },
+        randomUUID(),
+      );
+      await repositories.receipts.add(completed.id, JSON.stringify(receipt));
       await settleCompleted(repositories.credits, completed);
       await repositories.events.append(completed.userId, [statusEvent(completed, payload)]);
       return repositories.checkpoints.remove(completed.id);

@@ -1,6 +1,7 @@
 import type { docsRoute, healthRoute, keySetRoute, openapiRoute } from '../../contract/service.contract.js';
 import { ANSWERED, type RouteHandler } from '../../http/route-table.js';
 import type { KeyRing } from '../../platform/auth/key-ring.js';
+import type { ReceiptService } from '../receipt/receipt.service.js';
 import type { ServiceInfoService } from './service-info.service.js';
 
 interface Documents {
@@ -17,7 +18,7 @@ export class ServiceInfoController {
   constructor(
     private readonly service: ServiceInfoService,
     private readonly documents: Documents,
-    private readonly keys: Pick<KeyRing, 'published'>,
+    private readonly keys: { tokens: Pick<KeyRing, 'published'>; receipts: Pick<ReceiptService, 'publishedKeys'> },
   ) {}
 
   readonly health: RouteHandler<typeof healthRoute> = async () => {
@@ -28,7 +29,7 @@ export class ServiceInfoController {
   };
 
   readonly keySet: RouteHandler<typeof keySetRoute> = async () => ({
-    body: { keys: await this.keys.published() },
+    body: { keys: [...(await this.keys.tokens.published()), ...(await this.keys.receipts.publishedKeys())] },
     headers: KEY_SET_HEADERS,
   });
 

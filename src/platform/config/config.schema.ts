@@ -189,6 +189,12 @@ export const SETTINGS = define({
     default: './keys/secrets.key',
     description: 'Key that seals secrets in the database. Made on first start; the same for all processes.',
   },
+  RECEIPT_KEY_PATH: {
+    group: 'Server',
+    schema: text,
+    default: './keys/receipt.key',
+    description: 'Private Ed25519 key (PEM) that signs receipts; made on first start.',
+  },
   JWT_EXPIRATION: {
     group: 'Accounts',
     schema: duration,

@@ -36,6 +36,7 @@ export interface Config {
   readonly publicKeyPath: string;
   readonly previousPublicKeyPath: string;
   readonly secretsKeyPath: string;
+  readonly receiptKeyPath: string;
   readonly database: DatabaseConfig;
   readonly queue: QueueConfig;
   readonly engineProcesses: number;
@@ -92,6 +93,7 @@ export function loadConfig(source: ConfigSource): Config {
     publicKeyPath: path.resolve(source.cwd, settings.JWT_PUBLIC_KEY_PATH),
     previousPublicKeyPath: path.resolve(source.cwd, settings.JWT_PREVIOUS_PUBLIC_KEY_PATH),
     secretsKeyPath: path.resolve(source.cwd, settings.SECRETS_KEY_PATH),
+    receiptKeyPath: path.resolve(source.cwd, settings.RECEIPT_KEY_PATH),
     database: databaseConfig(settings),
     queue: queueConfig(settings),
     engineProcesses,

@@ -13,6 +13,8 @@ import { defineCheckpointModel } from '../../modules/inference/checkpoint.model.
 import { defineJobModel } from '../../modules/inference/inference.model.js';
 import { definePartialRowsModel } from '../../modules/inference/partial-rows.model.js';
 import { defineModelModel } from '../../modules/model/model.model.js';
+import { defineReceiptKeyModel } from '../../modules/receipt/receipt-key.model.js';
+import { defineReceiptModel } from '../../modules/receipt/receipt.model.js';
 import { defineResultModel } from '../../modules/result/result.model.js';
 import { defineRunnerEventModel } from '../../modules/runner/runner-event.model.js';
 import { defineRunnerModel } from '../../modules/runner/runner.model.js';
@@ -57,6 +59,8 @@ export function defineModels(sequelize: Sequelize) {
     liveConnections: defineLiveConnectionModel(sequelize),
     uploads: defineUploadModel(sequelize),
     usageDays: defineUsageDayModel(sequelize),
+    receipts: defineReceiptModel(sequelize),
+    receiptKeys: defineReceiptKeyModel(sequelize),
   };
 }
 
