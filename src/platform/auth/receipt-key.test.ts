@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -24,7 +25,7 @@ describe('the key of receipts', () => {
     const kids = await Promise.all(opened.map(async (one) => (await one.current()).published.kid));
     expect(new Set(kids).size).toBe(1);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(await readFile(file, 'utf8')).toMatch(/^-----BEGIN PRIVATE KEY-----/);
+    expect(createPrivateKey(await readFile(file)).asymmetricKeyType).toBe('ed25519');
   });
 
   it('is replaced under whoever has it open, who notices', async () => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { calculateJwkThumbprint, CompactSign } from 'jose';
 import { lockFile } from '../file-lock.js';
@@ -39,7 +39,11 @@ export class ReceiptKeyFile {
   /** Makes a key first, for its owner only, when there is none. @throws SigningKeyError */
   static async open(file: string, logger: Logger): Promise<ReceiptKeyFile> {
     const found = await readReceiptKey(file);
-    if (found !== null) return new ReceiptKeyFile(found, file, logger);
+    if (found !== null) {
+      const isExposed = ((await stat(file)).mode & 0o077) !== 0;
+      if (isExposed) logger.warn('Other users can read the key of receipts; run chmod 600 on it', { file });
+      return new ReceiptKeyFile(found, file, logger);
+    }
     if (await writeNewFile(file, newKey(), 0o600)) logger.info('Made a key for receipts', { file });
     // Whoever was first: there is one key.
     const made = await readReceiptKey(file);
