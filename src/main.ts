@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addRunnerAdministration } from './cli/runner/admin.commands.js';
 import { addRunnerTest } from './cli/runner/runner.commands.js';
 import { ConfigError, loadConfig, type Config } from './platform/config/load-config.js';
 import type { Logger } from './platform/logging/logger.js';
@@ -89,7 +90,10 @@ async function main(argv: readonly string[]): Promise<number> {
       const { verifyReceiptFile } = await import('./cli/receipt.js');
       code = await verifyReceiptFile(file, options);
     });
-  addRunnerTest(program.command('runner').description('what jobs run on'), (exit) => (code = exit));
+  const runner = program.command('runner').description('what jobs run on');
+  const end = (exit: number) => (code = exit);
+  addRunnerTest(runner, end);
+  addRunnerAdministration(runner, end);
   try {
     await program.parseAsync(argv);
   } catch (error) {
