@@ -3,7 +3,7 @@
  * lock files, in model-server/.venv; nothing is done twice.
  *
  *   node scripts/model-server.mjs                   starts it; settings are the environment's MODEL_SERVER_…
- *   node scripts/model-server.mjs --prepare         makes the environment only
+ *   node scripts/model-server.mjs --prepare         makes the environment only, and prints its Python
  *   node scripts/model-server.mjs --can-test        tells whether that takes minutes rather than gigabytes
  *   node scripts/model-server.mjs --test [REPORT]   lint, types and tests; the report is one that sum-tests.mjs reads
  *
@@ -32,7 +32,7 @@ function main() {
   if (mode === '--can-test') return tellWhetherTestable(python);
   const locks = [...(python.hasNumeric ? [] : ['numeric']), 'server', ...(mode === '--test' ? ['test'] : [])];
   const program = prepareVirtualEnvironment(FOLDER, { name: '.venv', python, locks });
-  if (mode === '--prepare') return;
+  if (mode === '--prepare') return console.log(program);
   if (mode === '--test') return test(program, prepareVirtualEnvironment(FOLDER, codecarbon(python)));
   start(program);
 }
@@ -67,7 +67,7 @@ function test(program, programWithCodecarbon) {
     ['ruff', 'check', '.'],
     ['ruff', 'format', '--check', '.'],
     ['mypy'],
-    ['pytest', '--quiet', `--junitxml=${junit}`],
+    ['pytest', '--quiet', '--numprocesses=2', '--dist=loadfile', `--junitxml=${junit}`],
   ];
   const environment = { PYTHONPATH: FOLDER, OPENBLAS_NUM_THREADS: '1', CODECARBON_PYTHON: programWithCodecarbon };
   for (const [name, ...args] of steps) {
