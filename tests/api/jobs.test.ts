@@ -160,6 +160,9 @@ describe('the list of jobs', () => {
       { tag: 'many' },
       { tag: 'street', status: 'RUNNING' as const, created_from: '2020-01-01T00:00:00Z' },
       { created_to: '2027-01-01T00:00:00Z' },
+      { model: 'cns' },
+      { model: 'nobody@1', status: 'COMPLETED' as const },
+      { model: 'cns', dataset: other.id },
     ];
     const plans = await plansOf(app, async () => {
       for (const filter of filters) await sdk.listJobs({ ...filter, limit: 10 });
