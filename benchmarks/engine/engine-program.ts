@@ -18,8 +18,6 @@ export interface EngineSample {
   /** From the moment the job is handed over to its result, decoding included. */
   framesPerSecond: number;
   peakBytes: number;
-  /** When the result was there, as `performance.now()` counts. */
-  finished: number;
   result: RunResult;
 }
 
@@ -29,25 +27,25 @@ export interface EngineJob {
   policy: Policy;
   /** Another goal frame than the case's, to warm the engine up without doing the measured job's work beforehand. */
   goalFrame?: number;
+  /** False: returns with the result, so that the next job begins while the engine still starts its decoder; default true. */
+  settles?: boolean;
 }
 
 export interface EngineOptions {
   logger: Logger;
   /** File with the weights of the policy cns. */
   weights: string | undefined;
-  /** Engine processes; default 1. */
-  processes?: number;
-  /** Threads in each of them; default 1. */
+  /** Threads of the engine; default 1. */
   threads?: number;
 }
 
 /** The embedded engine as the worker runs it. */
 export class EngineProgram {
-  static async start({ logger, weights, processes = 1, threads = 1 }: EngineOptions): Promise<EngineProgram> {
+  static async start({ logger, weights, threads = 1 }: EngineOptions): Promise<EngineProgram> {
     const cnsWeights = weights === undefined ? undefined : await checkWeights(weights);
     const runner = createEmbeddedRunner({
       logger,
-      processes,
+      processes: 1,
       threads,
       version: 'benchmark',
       ...(cnsWeights === undefined ? {} : { cnsWeights }),
@@ -60,7 +58,13 @@ export class EngineProgram {
     private readonly scratch: string,
   ) {}
 
-  async run({ golden, detector, policy, goalFrame = golden.goalFrame }: EngineJob): Promise<EngineSample> {
+  async run({
+    golden,
+    detector,
+    policy,
+    goalFrame = golden.goalFrame,
+    settles = true,
+  }: EngineJob): Promise<EngineSample> {
     const archivePath = path.join(this.scratch, `${crypto.randomUUID()}.zip`);
     const memory = watchMemory(() => this.runner.pids());
     const started = performance.now();
@@ -88,10 +92,9 @@ export class EngineProgram {
         },
         { signal: AbortSignal.timeout(JOB_DEADLINE_MS), onProgress: () => undefined },
       );
-      const finished = performance.now();
-      const framesPerSecond = (result.velocity.length * 1000) / (finished - started);
-      await sleep(SETTLING_MS);
-      return { framesPerSecond, peakBytes: memory.peakBytes(), finished, result };
+      const framesPerSecond = (result.velocity.length * 1000) / (performance.now() - started);
+      if (settles) await sleep(SETTLING_MS);
+      return { framesPerSecond, peakBytes: memory.peakBytes(), result };
     } finally {
       memory.stop();
       await rm(archivePath, { force: true });
