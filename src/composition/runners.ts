@@ -16,11 +16,12 @@ import type { Runner } from '../runners/runner.port.js';
  */
 export async function createEmbeddedEngine(config: Config, logger: Logger): Promise<Runner | null> {
   if (!config.hasEmbeddedEngine) return null;
-  const { FFMPEG_PATH, CNS_WEIGHTS } = config.settings;
+  const { FFMPEG_PATH, CNS_WEIGHTS, ENGINE_PICTURES_MAX_BYTES } = config.settings;
   return createRunner('embedded', {
     logger,
     processes: config.engineProcesses,
     threads: config.engineThreads,
+    picturesMaxBytes: ENGINE_PICTURES_MAX_BYTES,
     version: VERSION,
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(CNS_WEIGHTS === undefined ? {} : { cnsWeights: await checkWeights(CNS_WEIGHTS) }),

@@ -78,7 +78,11 @@ const runParameters = {
   visualize: z
     .enum(VISUALIZE_NAMES)
     .optional()
-    .meta({ description: 'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly.' }),
+    .meta({
+      description:
+        'Which frames get a picture in the ZIP. Default `sampled`: at most 100, spread evenly. With `all`, a sample behind as ' +
+        'many bytes of pictures as the installation allows (`ENGINE_PICTURES_MAX_BYTES`); the result has a warning then.',
+    }),
 };
 
 /** Parameters of a run on `cns`, which adds nothing of its own: no other names are accepted. */

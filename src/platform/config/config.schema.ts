@@ -361,6 +361,13 @@ export const SETTINGS = define({
     description:
       'Threads of each engine process that look at frames of its job, several at a time. Default: so many that processes × threads fill the cores, and one for each 1.5 GiB of memory at most.',
   },
+  ENGINE_PICTURES_MAX_BYTES: {
+    group: 'Engine',
+    schema: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    default: '2147483648',
+    description:
+      'Bytes that the pictures of one job may take; behind that, a job that asks for all of them gets a sample, and its result says so. While the job runs, they are on the disk twice.',
+  },
   FFMPEG_PATH: {
     group: 'Engine',
     schema: text,

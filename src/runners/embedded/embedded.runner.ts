@@ -20,6 +20,7 @@ import { Permits } from '../../platform/permits.js';
 
 /** A frame of the largest size takes ten seconds on a common core; slow or crowded machines get their time. */
 const DEFAULT_STALL_TIMEOUT_MS = 300_000;
+const DEFAULT_PICTURES_BYTES = 2 * 1024 ** 3;
 /** The memory of a WebAssembly module can grow but never shrink; a fresh process starts small again. */
 const JOBS_PER_ENGINE = 100;
 const LARGEST_IDLE_ENGINE_BYTES = 1024 ** 3;
@@ -36,6 +37,8 @@ export interface EmbeddedRunnerOptions {
   ffmpegPath?: string;
   /** Weights for the policy `cns`, checked before; without them it is not offered. */
   cnsWeights?: WeightsFile;
+  /** Bytes of pictures after which a job gets a sample instead of all; default 2 GiB. */
+  picturesMaxBytes?: number;
   /** An engine that reports nothing for this long is ended; default five minutes. */
   stallTimeoutMs?: number;
   /** Version of the product, reported as the runner's version. */
@@ -192,8 +195,9 @@ class EnginePool implements EmbeddedRunner {
   }
 
   private startEngine(): EngineHandle {
-    const { logger, threads = 1, ffmpegPath, cnsWeights, stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS } = this.options;
-    const engine = new EngineHandle({ logger, threads, ffmpegPath, cnsWeights, stallTimeoutMs });
+    const { logger, threads = 1, ffmpegPath, cnsWeights } = this.options;
+    const { stallTimeoutMs = DEFAULT_STALL_TIMEOUT_MS, picturesMaxBytes = DEFAULT_PICTURES_BYTES } = this.options;
+    const engine = new EngineHandle({ logger, threads, ffmpegPath, cnsWeights, stallTimeoutMs, picturesMaxBytes });
     this.engines.add(engine);
     void engine.gone.then(() => this.engines.delete(engine));
     return engine;

@@ -40,6 +40,7 @@ export interface EngineOptions {
   threads: number;
   ffmpegPath?: string;
   cnsWeights?: WeightsFile;
+  picturesMaxBytes: number;
   /** An engine that says nothing for this long during a job is ended. */
   stallTimeoutMs: number;
 }
@@ -196,6 +197,7 @@ export class EngineHandle {
         input,
         wantsCheckpoints: onCheckpoint !== undefined,
         cnsWeights: this.options.cnsWeights,
+        picturesMaxBytes: this.options.picturesMaxBytes,
       });
       if (signal.aborted) onAbort();
     });

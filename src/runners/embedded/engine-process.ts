@@ -74,7 +74,7 @@ async function work(order: Order): Promise<void> {
 }
 
 async function attempt(
-  { runId, input, wantsCheckpoints, cnsWeights }: Order,
+  { runId, input, wantsCheckpoints, cnsWeights, picturesMaxBytes }: Order,
   signal: AbortSignal,
 ): Promise<EngineMessage> {
   const rssBytes = () => process.memoryUsage.rss();
@@ -88,6 +88,7 @@ async function attempt(
         observers,
         goals,
         loadWeights: () => weights.load(cnsWeights ?? null),
+        picturesMaxBytes,
       },
       {
         signal,

@@ -119,6 +119,7 @@ export const runnerMessageSchema = z.discriminatedUnion('type', [
     wantsCheckpoints: z.boolean(),
     /** Weights for the policy `cns`. */
     cnsWeights: z.object({ path: z.string(), digest: z.string() }).optional(),
+    picturesMaxBytes: z.int().positive(),
   }),
   z.object({ type: z.literal('cancel'), runId: z.int() }),
 ]);

@@ -26,6 +26,7 @@ const deps = {
   createPipeline: createServoPipeline,
   observers,
   goals: new GoalCache(2 ** 24),
+  picturesMaxBytes: Infinity,
   loadWeights: () => Promise.resolve({ weights: CnsWeights.of(syntheticTensors()), digest: 'sha256:synthetic' }),
 };
 const ignore = () => undefined;

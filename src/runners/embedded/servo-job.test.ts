@@ -36,6 +36,7 @@ const deps = {
   createPipeline: createServoPipeline,
   observers,
   goals: new GoalCache(2 ** 24),
+  picturesMaxBytes: Infinity,
 };
 
 describe('runServoJob', () => {

@@ -12,11 +12,11 @@ import { copyEarlierPictures } from './archive/earlier-pictures.js';
 import { openResultArchive, type ResultArchive } from '../result/result-archive.js';
 import { Checkpointer, type CheckpointReceiver } from '../result/checkpointer.js';
 import { FrameLog } from '../result/frame-log.js';
-import { picturePlan } from '../result/frame-plan.js';
 import { asRunnerError, frameRateWarnings, onlyGoalFrame, requireVideos } from '../result/run-videos.js';
 import { writeReports } from '../result/write-reports.js';
 import { mapInOrder } from './observers/map-in-order.js';
 import { StateMismatchError } from './policy/servo-policy.js';
+import { PictureQuota } from './report/picture-quota.js';
 import { createPictureWriter, type PictureWriter } from './report/picture-writer.js';
 import { startUsageMeter } from './usage/usage-meter.js';
 import { UsageTeller } from './usage/usage-teller.js';
@@ -30,6 +30,8 @@ export interface ServoJobDeps extends Pick<ServoPipelineContext, 'observers' | '
   createPipeline: typeof createServoPipeline;
   /** For the policies that have learned something. */
   loadWeights?: ServoPipelineContext['loadWeights'];
+  /** From here on a job gets a sample of pictures instead of all. */
+  picturesMaxBytes: number;
 }
 
 export interface ServoJobContext {
@@ -94,15 +96,17 @@ async function runIntoArchive(
     restoreState(pipeline, resume);
     const log = new FrameLog(parameters, (row) => context.onRow(row), resume);
     checkpointer = createCheckpointer(input, { log, pipeline }, context);
-    if (parameters.visualize !== 'none') {
-      await copyEarlierPictures(resume?.picturesPaths ?? [], archive, () => {
+    const { visualize } = parameters;
+    const quota = new PictureQuota(archive, { visualize, total: log.total, maxBytes: deps.picturesMaxBytes });
+    if (visualize !== 'none') {
+      await copyEarlierPictures(resume?.picturesPaths ?? [], quota, () => {
         context.signal.throwIfAborted();
         context.onAlive();
       });
-      const sink = checkpointer?.alsoInto(archive) ?? archive;
+      const sink = checkpointer?.alsoInto(quota) ?? quota;
       pictures = await createPictureWriter({ sink, goal: goalFrame, detector: parameters.detector });
     }
-    await processFrames(input, { log, pipeline, pictures, checkpointer, videos }, context);
+    await processFrames(input, { log, pipeline, pictures, quota, checkpointer, videos }, context);
     // Before the meter is read: a process counts once it has ended.
     await videos.close();
     const result: RunResult = {
@@ -113,7 +117,12 @@ async function runIntoArchive(
       model: pipeline.policy.model,
       usage: meter.read(),
       message: log.summary('CPU'),
-      warnings: [...requestWarnings(input), ...pipeline.policy.warnings, ...log.warnings],
+      warnings: [
+        ...requestWarnings(input),
+        ...pipeline.policy.warnings,
+        ...log.warnings,
+        ...quota.warnings(log.frames),
+      ],
     };
     context.signal.throwIfAborted();
     await writeReports(archive, input, result);
@@ -192,17 +201,17 @@ interface FrameLoop {
   log: FrameLog;
   pipeline: ServoPipeline;
   pictures: PictureWriter | null;
+  quota: PictureQuota;
   checkpointer: Checkpointer | null;
   videos: DecodingSession;
 }
 
 async function processFrames(
   { currentVideoPath, parameters }: RunInput,
-  { log, pipeline, pictures, checkpointer, videos }: FrameLoop,
+  { log, pipeline, pictures, quota, checkpointer, videos }: FrameLoop,
   { signal, onProgress, onAlive }: ServoJobContext,
 ): Promise<void> {
-  const { endFrame, frameStep, visualize } = parameters;
-  const wantsPicture = picturePlan(visualize, log.total);
+  const { endFrame, frameStep } = parameters;
   onProgress({ processed: log.processed, total: log.total });
   // Finished already: what remained was the archive.
   if (log.isComplete) return;
@@ -218,7 +227,7 @@ async function processFrames(
       log.addUnreadableBefore(frame.index);
       const step = pipeline.decide(observation);
       const position = log.add(step.velocity, reportOf(frame.index, step));
-      if (pictures !== null && wantsPicture(position)) await pictures.write(frame, step);
+      if (pictures !== null && quota.wants(position)) await pictures.write(frame, step);
       await checkpointer?.afterRow();
       onProgress({ processed: log.processed, total: log.total });
       await breathe(signal);
