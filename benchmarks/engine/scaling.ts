@@ -64,8 +64,7 @@ function startWorker(detector: string, { cores, threads }: { cores: string; thre
   const ended = exited.then(([code]) => {
     throw new Error(`A worker ended with ${code}`);
   });
-  // Ending is a failure only for who waits for a message.
-  ended.catch(() => undefined);
+  ended.catch(() => undefined); // a failure only for who waits for a message
   return { child, ended, exited };
 }
 
