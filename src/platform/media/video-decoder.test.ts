@@ -1,47 +1,35 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Logger } from '../logging/logger.js';
-import { createVideoDecoder, type VideoDecoderOptions } from './create-video-decoder.js';
 import {
-  DecoderFailedError,
-  MediaError,
-  type FrameRange,
-  type DecodingSession,
-  type VideoFrame,
-} from './video-decoder.port.js';
-
-const fixtures = join(import.meta.dirname, '../../../tests/fixtures');
-const media = (name: string) => join(fixtures, 'media', name);
-const golden = (name: string) => join(fixtures, 'golden', name);
-const LONG_VIDEO = golden('dev-a-translate-xy/current.mp4');
-const LONG_VIDEO_FRAMES = 60;
+  collect,
+  decoders,
+  digest,
+  golden,
+  hasSystemFfmpeg,
+  LONG_VIDEO,
+  LONG_VIDEO_FRAMES,
+  media,
+  never,
+  quietLogger,
+  systemFfmpeg,
+  writtenFile,
+} from '../../../tests/support/decoders.js';
+import { createVideoDecoder, type VideoDecoderOptions } from './create-video-decoder.js';
+import { DecoderFailedError, MediaError } from './video-decoder.port.js';
 
 const PORTRAIT = { width: 64, height: 96 };
 const LANDSCAPE = { width: 96, height: 64 };
-
-const never = new AbortController().signal;
-const systemFfmpeg = process.env.FFMPEG_PATH ?? 'ffmpeg';
-const hasSystemFfmpeg = canRun(systemFfmpeg);
-if (!hasSystemFfmpeg) {
-  process.stderr.write(`No ffmpeg at "${systemFfmpeg}": only the built-in decoder is tested. FFMPEG_PATH names one.\n`);
-}
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'decoder-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
+const temporary = (name: string, content: Uint8Array) => writtenFile(folder, name, content);
 
-const implementations: { name: string; ffmpegPath?: string }[] = [{ name: 'built-in decoder' }];
-if (hasSystemFfmpeg) implementations.push({ name: 'system ffmpeg', ffmpegPath: systemFfmpeg });
-
-describe.each(implementations)('$name', ({ ffmpegPath }) => {
+describe.each(decoders)('$name', ({ ffmpegPath }) => {
   const create = (options: Partial<VideoDecoderOptions> = {}) =>
     createVideoDecoder({ ffmpegPath, logger: quietLogger(), ...options });
   const decoder = create();
@@ -237,174 +225,6 @@ describe.each(implementations)('$name', ({ ffmpegPath }) => {
       await expect(collect(decoder, LONG_VIDEO, range)).rejects.toBeInstanceOf(RangeError);
     });
   });
-
-  describe('process', () => {
-    const everyFrame = { start: 0, end: LONG_VIDEO_FRAMES - 1, step: 1 };
-
-    it('waits while nobody takes frames, and ends when the loop is left', async () => {
-      const { logger, started } = recordingLogger();
-      const watched = create({ logger });
-      let taken = 0;
-      for await (const frame of watched.frames(LONG_VIDEO, everyFrame, { signal: never })) {
-        taken++;
-        // Time enough to decode everything: a probe of the same video does.
-        if (frame.index === 0) await probe(LONG_VIDEO);
-        expect(isRunning(lastOf(started))).toBe(true);
-        if (taken === 3) break;
-      }
-      expect(started.every((pid) => !isRunning(pid))).toBe(true);
-    });
-
-    it('ends at once when aborted between frames', async () => {
-      const { logger, started } = recordingLogger();
-      const abort = new AbortController();
-      const reason = new Error('no longer wanted');
-      const run = async () => {
-        for await (const frame of create({ logger }).frames(LONG_VIDEO, everyFrame, { signal: abort.signal })) {
-          if (frame.index === 2) abort.abort(reason);
-        }
-      };
-      await expect(run()).rejects.toBe(reason);
-      expect(started.every((pid) => !isRunning(pid))).toBe(true);
-    });
-
-    it('ends at once when aborted during a probe, also one that does not answer', async () => {
-      const abort = new AbortController();
-      const reason = new Error('no longer wanted');
-      const { logger, started } = recordingLogger((pid) => {
-        process.kill(pid, 'SIGSTOP');
-        abort.abort(reason);
-      });
-      await expect(create({ logger }).probe(LONG_VIDEO, { signal: abort.signal })).rejects.toBe(reason);
-      expect(started.every((pid) => !isRunning(pid))).toBe(true);
-    });
-
-    it('starts nothing when aborted before', async () => {
-      const { logger, started } = recordingLogger();
-      const signal = AbortSignal.abort(new Error('too late'));
-      await expect(create({ logger }).probe(LONG_VIDEO, { signal })).rejects.toBe(signal.reason);
-      expect(started).toEqual([]);
-    });
-
-    it('tells that it was killed', async () => {
-      const { logger, started } = recordingLogger();
-      const run = async () => {
-        for await (const frame of create({ logger }).frames(LONG_VIDEO, everyFrame, { signal: never })) {
-          if (frame.index === 0) process.kill(lastOf(started), 'SIGKILL');
-        }
-      };
-      await expect(run()).rejects.toBeInstanceOf(DecoderFailedError);
-    });
-
-    it('tells that it hangs', async () => {
-      const { logger } = recordingLogger((pid) => process.kill(pid, 'SIGSTOP'));
-      const stuck = create({ logger, frameTimeoutMs: 200 });
-      await expect(stuck.probe(LONG_VIDEO, { signal: never })).rejects.toThrow(/no progress for 0.2 s/);
-      await expect(collect(stuck, LONG_VIDEO, everyFrame)).rejects.toBeInstanceOf(DecoderFailedError);
-    });
-
-    it('has a limited time for a probe', async () => {
-      const hurried = create({ probeTimeoutMs: 1 });
-      await expect(hurried.probe(LONG_VIDEO, { signal: never })).rejects.toBeInstanceOf(DecoderFailedError);
-    });
-
-    it('dies with the application', async () => {
-      const application = await startApplication(ffmpegPath);
-      expect(isRunning(application.decoderPid)).toBe(true);
-      process.kill(application.pid, 'SIGKILL');
-      await expect.poll(() => isRunning(application.decoderPid), { timeout: 20_000 }).toBe(false);
-    });
-  });
-});
-
-describe('built-in decoder', () => {
-  const range = { start: 0, end: LONG_VIDEO_FRAMES - 1, step: 1 };
-
-  it('serves a session by one process, one that was prepared if there is any', async () => {
-    const { logger, started } = recordingLogger();
-    const decoder = createVideoDecoder({ logger });
-    onTestFinished(() => decoder.close());
-    decoder.prepare();
-    decoder.prepare();
-    expect(started).toHaveLength(1);
-    const session = decoder.openSession();
-    await collect(session, golden('dev-b-roll/goal.mp4'), { start: 3, end: 3, step: 1 });
-    for await (const frame of session.frames(LONG_VIDEO, { start: 4, end: 4, step: 1 }, { signal: never })) {
-      expect(frame.index).toBe(4);
-      break; // with the last frame nothing is left behind, so this costs no process either
-    }
-    await collect(session, LONG_VIDEO, { start: 5, end: 9, step: 2 });
-    expect(started).toHaveLength(1);
-    await session.close();
-    expect(isRunning(lastOf(started))).toBe(false);
-  });
-
-  it('replaces a prepared process that has died, and ends one that nobody needed', async () => {
-    const { logger, started } = recordingLogger();
-    const decoder = createVideoDecoder({ logger });
-    decoder.prepare();
-    process.kill(lastOf(started), 'SIGKILL');
-    await expect.poll(() => isRunning(lastOf(started)), { timeout: 20_000 }).toBe(false);
-    expect(await decoder.probe(media('h264.mp4'), { signal: never })).toMatchObject({ frameCount: 25 });
-    expect(started).toHaveLength(2);
-    decoder.prepare();
-    await decoder.close();
-    expect(started).toHaveLength(3);
-    expect(started.some(isRunning)).toBe(false);
-  });
-
-  it('leaves out what damage has taken, and numbers the rest as before', async () => {
-    const decoder = createVideoDecoder({ logger: quietLogger() });
-    const bytes = await readFile(LONG_VIDEO);
-    const middle = Math.floor(bytes.length / 2);
-    const path = await temporary('damaged-middle.mp4', Buffer.from(bytes).fill(0xa5, middle, middle + 3000));
-    const intact = await collect(decoder, LONG_VIDEO, range);
-    const damaged = await collect(decoder, path, range);
-    const indices = damaged.map(({ index }) => index);
-    const missing = intact.map(({ index }) => index).filter((index) => !indices.includes(index));
-    expect(missing.length).toBeGreaterThan(0);
-    expect(missing.length).toBeLessThan(10);
-    expect(indices.at(-1)).toBe(59);
-    for (const frame of damaged.filter(({ index }) => index < missing[0])) {
-      expect(digest(frame)).toBe(digest(intact[frame.index]));
-    }
-    for (const frame of damaged.filter(({ index }) => index > missing[0] && index < 55)) {
-      const distances = intact.map(({ gray }) => meanDifference(gray, frame.gray));
-      expect(distances.indexOf(Math.min(...distances))).toBe(frame.index);
-    }
-  });
-
-  it('misses just the one picture that is broken where each stands alone', async () => {
-    const decoder = createVideoDecoder({ logger: quietLogger() });
-    const bytes = await readFile(media('mjpeg.avi'));
-    const third = nthIndexOf(bytes, Buffer.from([0xff, 0xd8, 0xff]), 3);
-    const path = await temporary('damaged.avi', Buffer.from(bytes).fill(0, third, third + 400));
-    const whole = { start: 0, end: 9, step: 1 };
-    const intact = await collect(decoder, media('mjpeg.avi'), whole);
-    const damaged = await collect(decoder, path, whole);
-    expect(damaged.map(({ index }) => index)).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9]);
-    for (const frame of damaged) expect(digest(frame)).toBe(digest(intact[frame.index]));
-  });
-
-  it('ends with an error after the frames that there are when damage has taken the end', async () => {
-    const decoder = createVideoDecoder({ logger: quietLogger() });
-    const bytes = await readFile(media('mjpeg.avi'));
-    const ninth = nthIndexOf(bytes, Buffer.from([0xff, 0xd8, 0xff]), 9);
-    const path = await temporary('no-end.avi', Buffer.from(bytes).fill(0, ninth, bytes.lastIndexOf('idx1')));
-    const indices: number[] = [];
-    const read = async () => {
-      const frames = decoder.frames(path, { start: 0, end: 9, step: 1 }, { signal: never });
-      for await (const { index } of frames) indices.push(index);
-    };
-    await expect(read()).rejects.toMatchObject({ problem: 'corrupt' });
-    expect(indices).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-  });
-
-  it('gives the same grey on every machine', async () => {
-    const decoder = createVideoDecoder({ logger: quietLogger() });
-    const frames = await collect(decoder, golden('dev-a-translate-xy/goal.mp4'), { start: 6, end: 6, step: 1 });
-    expect(frames.map(digest)).toEqual(['6d811c30da2eed66487da35f92428dd3cbed6cc9ab7d5cb38ca105f477096d9a']);
-  });
 });
 
 describe.runIf(hasSystemFfmpeg)('both decoders', () => {
@@ -442,112 +262,7 @@ function withDisplayMatrix(movie: Buffer, matrix: number[]): Buffer {
   return changed;
 }
 
-function nthIndexOf(bytes: Buffer, wanted: Buffer, count: number): number {
-  let at = -1;
-  for (let found = 0; found < count; found++) at = bytes.indexOf(wanted, at + 1);
-  return at;
-}
-
-function meanDifference(left: Uint8Array, right: Uint8Array): number {
-  return left.reduce((sum, value, index) => sum + Math.abs(value - right[index]), 0) / left.length;
-}
-
-async function collect(
-  decoder: Pick<DecodingSession, 'frames'>,
-  path: string,
-  range: FrameRange,
-): Promise<VideoFrame[]> {
-  const frames: VideoFrame[] = [];
-  for await (const frame of decoder.frames(path, range, { signal: never })) frames.push(frame);
-  return frames;
-}
-
-function digest(frame: VideoFrame | undefined): string {
-  return createHash('sha256')
-    .update(frame?.gray ?? 'no frame')
-    .digest('hex');
-}
-
 function largestDifference(left: Uint8Array, right: Uint8Array | undefined): number {
   if (left.length !== right?.length) return Infinity;
   return left.reduce((largest, value, index) => Math.max(largest, Math.abs(value - (right[index] ?? 0))), 0);
-}
-
-async function temporary(name: string, content: Uint8Array): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
-
-/** A process that has taken one frame and then waits for ever; its decoder waits for it. */
-async function startApplication(ffmpegPath: string | undefined): Promise<{ pid: number; decoderPid: number }> {
-  const source = `
-    import { createVideoDecoder } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'create-video-decoder.ts')).href)};
-    let pid;
-    const logger = { debug: (message, fields) => (pid = fields.pid), warn() {}, info() {}, error() {}, child: () => logger };
-    const decoder = createVideoDecoder({ ffmpegPath: ${JSON.stringify(ffmpegPath ?? '')}, logger });
-    const range = { start: 0, end: 59, step: 1 };
-    const signal = new AbortController().signal;
-    for await (const frame of decoder.frames(${JSON.stringify(LONG_VIDEO)}, range, { signal })) {
-      console.log(pid);
-      await new Promise((resolve) => setTimeout(resolve, 600_000));
-    }`;
-  const script = await temporary(`application-${ffmpegPath ? 'system' : 'built-in'}.mts`, Buffer.from(source));
-  const tsx = pathToFileURL(join(import.meta.dirname, '../../../node_modules/tsx/dist/loader.mjs')).href;
-  const child = spawn(process.execPath, ['--import', tsx, script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const decoderPid = await new Promise<number>((resolve, reject) => {
-    child.stdout.once('data', (line: Buffer) => resolve(Number(line.toString())));
-    child.once('exit', () => reject(new Error('The application ended before its first frame')));
-  });
-  return { pid: child.pid ?? 0, decoderPid };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-  // Dead, but nobody has asked for its exit code: containers without an init process leave orphans like that.
-  const status = `/proc/${pid}/stat`;
-  return !existsSync(status) || !/\) Z /.test(readFileSync(status, 'utf8'));
-}
-
-function lastOf(pids: number[]): number {
-  const pid = pids.at(-1);
-  if (pid === undefined) throw new Error('No decoder was started');
-  return pid;
-}
-
-function quietLogger(): Logger {
-  return recordingLogger().logger;
-}
-
-function recordingLogger(onStart: (pid: number) => void = () => undefined): { logger: Logger; started: number[] } {
-  const started: number[] = [];
-  const ignore = () => undefined;
-  const logger: Logger = {
-    debug: (_message, fields) => {
-      const pid = Number(fields?.pid);
-      started.push(pid);
-      onStart(pid);
-    },
-    info: ignore,
-    warn: ignore,
-    error: ignore,
-    child: () => logger,
-  };
-  return { logger, started };
-}
-
-function canRun(binary: string): boolean {
-  try {
-    execFileSync(binary, ['-version'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }
