@@ -76,7 +76,7 @@ function page(columns: readonly Column[]): string {
     ...FAULTS.map((fault) => {
       const { code, retryable, fault: whose } = exampleOf(fault);
       const error = fault.reason === undefined ? `\`${code}\`` : `\`${code}\`: ${fault.reason}`;
-      const kinds = [fault.fastapi && 'fastapi'];
+      const kinds = [fault.fastapi && 'fastapi', fault.rest && 'kserve', fault.grpc && 'kserve over gRPC'];
       return row([fault.server, error, retryable ? 'yes' : 'no', whose, kinds.filter((kind) => kind).join(', ')]);
     }),
     row(['does not listen', '`runner-unavailable`', 'yes', 'platform', 'all']),

@@ -11,6 +11,8 @@ import type { Runner } from '../../src/runners/runner.port.js';
 import { createRunner } from '../../src/runners/runner.registry.js';
 import { loadGoldenCase, type GoldenCaseFiles } from '../support/golden-case.js';
 import { startFastApiServer } from '../support/model-servers/fastapi-server.js';
+import type { KserveFault } from '../support/model-servers/kserve-faults.js';
+import { KserveServer, type KserveTransport } from '../support/model-servers/kserve-server.js';
 import { buildRunInput, runContext } from '../support/runner-jobs.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { exampleOf, FAULTS, NOBODY_LISTENS, type FaultRow } from './runner-faults.js';
@@ -51,7 +53,19 @@ const KINDS: readonly Kind[] = [
       };
     },
   },
+  { name: 'kserve', column: 'rest', start: (row) => startKserve('rest', row?.rest) },
+  { name: 'kserve over gRPC', column: 'grpc', start: (row) => startKserve('grpc', row?.grpc) },
 ];
+
+async function startKserve(transport: KserveTransport, fault: KserveFault | undefined): ReturnType<Kind['start']> {
+  const server = await KserveServer.start({ transport, msPerFrame: 5, ...(fault === undefined ? {} : { fault }) });
+  const options = { name: 'lab', url: server.url, slots: 2, logger: silentLogger, limits: LIMITS };
+  return {
+    runner: createRunner('kserve', options),
+    heal: () => (server.fault = undefined),
+    stop: () => server.close(),
+  };
+}
 
 describe.each(KINDS)('a server of the kind $name', ({ column, start }) => {
   let folder: string;

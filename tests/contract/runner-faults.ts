@@ -9,7 +9,7 @@ import {
   type ProtocolBreach,
   type RunnerError,
 } from '../../src/runners/runner.errors.js';
-type KserveFault = string;
+import type { KserveFault } from '../support/model-servers/kserve-faults.js';
 import type { ServerFault } from '../support/model-servers/server-faults.js';
 
 type ErrorClass = (new (message: string) => RunnerError) | typeof RunnerProtocolError;
@@ -125,7 +125,6 @@ export const FAULTS: readonly FaultRow[] = [
     error: RunnerProtocolError,
     reason: 'not-json',
     fastapi: 'not-json',
-    rest: 'half-answer',
   },
   {
     server: 'answers with JSON of another shape',
@@ -182,6 +181,7 @@ export const FAULTS: readonly FaultRow[] = [
     error: RunnerProtocolError,
     reason: 'cut-off',
     fastapi: 'dies-mid-json',
+    rest: 'half-answer',
   },
   {
     server: 'keeps the archive elsewhere',

@@ -4,11 +4,14 @@ import { createEmbeddedRunner, type EmbeddedRunner } from '../../src/runners/emb
 import { RunnerInputError } from '../../src/runners/runner.errors.js';
 import type { RunInput } from '../../src/runners/runner.port.js';
 import { createFastApiRunner } from '../../src/runners/fastapi/fastapi.runner.js';
+import { createKserveRunner } from '../../src/runners/kserve/kserve.runner.js';
 import { loadSample } from '../../src/runners/servo-sample.js';
 import { startConformingServer } from '../support/model-servers/conforming-server.js';
 import type { FastApiServerOptions } from '../support/model-servers/fastapi-server.js';
+import { KserveServer, type KserveTransport } from '../support/model-servers/kserve-server.js';
 import { createScriptedRunner, type Script, type ScriptedRunner } from '../support/scripted.runner.js';
 import { silentLogger } from '../support/silent-logger.js';
+import { until } from '../support/wait.js';
 
 /** A kind of runner, with a server of its own where it needs one. */
 export interface RunnerSubject {
@@ -80,6 +83,20 @@ export const RUNNER_SUBJECTS: readonly RunnerSubject[] = [
     skips: ['progress-on-the-way', 'partial-rows', 'frame-counts', 'usage', 'cancel-confirmed'],
     start: () => startFastApi({ contract: 'legacy' }),
   },
+  {
+    name: 'kserve',
+    skips: ['usage'],
+    // The protocol has no word for stopping: only a server that answers soon has said that it is done.
+    maySkip: ['cancel-confirmed'],
+    start: () => startKserve('rest'),
+  },
+  {
+    name: 'kserve over gRPC',
+    skips: ['usage'],
+    // The protocol has no word for stopping: only a server that answers soon has said that it is done.
+    maySkip: ['cancel-confirmed'],
+    start: () => startKserve('grpc'),
+  },
 ];
 
 /** Runners on a scripted server that knows the true velocities of the scene. */
@@ -92,6 +109,21 @@ async function startFastApi(options: FastApiServerOptions): Promise<StartedSubje
   const watch: StageWatch = (stage, jobId) => {
     if (stage === 'fetching') slowlyFetched.add(jobId);
     return server.untilStage(stage, jobId);
+  };
+  return { options: { open, watch }, crash: () => server.crash(), stop: () => server.close() };
+}
+
+/** Runners on a scripted server of the Open Inference Protocol. The worker sees the videos, the server only tensors. */
+async function startKserve(transport: KserveTransport): Promise<StartedSubject> {
+  const { truth } = await loadSample();
+  const server = await KserveServer.start({ transport, msPerFrame: 10, velocity: (frame) => truth[frame] });
+  const open = () => createKserveRunner({ name: 'scripted', url: server.url, slots: 4, logger: silentLogger });
+  const watch: StageWatch = async (stage) => {
+    // Nothing is fetched: the worker makes the archive.
+    if (stage === 'fetching') return new Promise(() => undefined);
+    const before = server.seen.length;
+    const isAsked = () => server.seen.length > before && server.model.inFlight > 0;
+    await until(isAsked, { deadline: 60_000, what: 'a request to the model' });
   };
   return { options: { open, watch }, crash: () => server.crash(), stop: () => server.close() };
 }
