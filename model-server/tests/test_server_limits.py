@@ -26,6 +26,8 @@ from server_process import (
     wait_for,
 )
 
+from infernode_model_server.jobs.record import JobRecord
+
 
 def _children(process_id: int) -> list[int]:
     listed = subprocess.run(
@@ -42,6 +44,15 @@ def _workers(server: ServerProcess) -> list[int]:
         if command.exists() and b"spawn_main" in command.read_bytes():
             found.append(child)
     return found
+
+
+def test_a_job_that_is_to_stop_has_no_time_left() -> None:
+    record = JobRecord("request", "job", Path("folder"))
+    record.started = time.monotonic() - 10
+    record.add_rows([[0.0] * 6], 60)
+    assert 580 < (record.seconds_left() or 0) < 600
+    record.is_cancel_requested = True
+    assert record.seconds_left() == 0
 
 
 def test_a_full_server_says_409_at_once_and_lets_the_sender_read_it(tmp_path: Path) -> None:

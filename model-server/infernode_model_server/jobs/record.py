@@ -94,7 +94,9 @@ class JobRecord:
                 return
 
     def seconds_left(self) -> float | None:
-        """By its pace so far; None before it has one."""
+        """By its pace so far; None before it has one. A job that is to stop does so in a moment."""
+        if self.is_cancel_requested:
+            return 0.0
         if self.started is None or self.processed == 0 or self.total == 0:
             return None
         return (time.monotonic() - self.started) / self.processed * (self.total - self.processed)
