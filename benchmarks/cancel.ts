@@ -20,6 +20,7 @@ import { startHttp, startScheduler, startWorker } from '../src/processes/start-p
 import { loadSample } from '../src/runners/servo-sample.js';
 import { createClient, type Client } from '../src/sdk/client.js';
 import { FastApiProcess } from '../tests/support/model-servers/fastapi-process.js';
+import { KserveServer } from '../tests/support/model-servers/kserve-server.js';
 import { createTestDatabase, databaseUrl } from '../tests/support/test-database.js';
 
 const [rounds = '20', ...servers] = process.argv.slice(2);
@@ -131,20 +132,35 @@ function row(name: string, samples: readonly Sample[]): string {
   return `| ${name} | ${evidence} | ${stopped} | ${aborted} |`;
 }
 
-function onServer(name: string, url: URL, tellsProgress = true): Subject {
-  const runner = { name: 'server', kind: kindAt(url, undefined), url: url.href };
+interface ServerOptions {
+  /** Default: by the address. */
+  kind?: string;
+  tellsProgress?: boolean;
+}
+
+function onServer(name: string, url: URL, { kind, tellsProgress = true }: ServerOptions = {}): Subject {
+  const runner = { name: 'server', kind: kindAt(url, kind), url: url.href };
   return { name, settings: { RUNNERS: JSON.stringify([runner]) }, tellsProgress };
 }
+
+/** Sixty frames are one request, which tells nothing before its end. */
+const SILENT_TENSORS: ServerOptions = { kind: 'kserve', tellsProgress: false };
 
 const scripted = await Promise.all([
   FastApiProcess.start({ msPerFrame: 100 }),
   FastApiProcess.start({ msPerFrame: 100, contract: 'legacy' }),
 ]);
+const tensors = await Promise.all([
+  KserveServer.start({ transport: 'rest', msPerFrame: 100 }),
+  KserveServer.start({ transport: 'grpc', msPerFrame: 100 }),
+]);
 try {
   const subjects: Subject[] = [
     { name: 'embedded', settings: {}, tellsProgress: true },
     onServer('fastapi', scripted[0].url),
-    onServer('fastapi of the first version', scripted[1].url, false),
+    onServer('fastapi of the first version', scripted[1].url, { tellsProgress: false }),
+    onServer('kserve', tensors[0].url, SILENT_TENSORS),
+    onServer('kserve over gRPC', tensors[1].url, SILENT_TENSORS),
     ...servers.map((argument) => {
       const [name, address = ''] = argument.split(/=(.*)/s);
       return onServer(name, new URL(address));
@@ -157,6 +173,7 @@ try {
   for (const subject of subjects) process.stdout.write(`${row(subject.name, await measure(subject))}\n`);
 } finally {
   for (const server of scripted) await server.kill();
+  for (const server of tensors) await server.close();
   await postgres.stop();
   await rm(folder, { recursive: true, force: true });
 }

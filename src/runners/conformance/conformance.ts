@@ -23,6 +23,8 @@ const CHECK_MS = 120_000;
 /** What a check may still need after its signal, to end what it began; never more than it had before. */
 const GRACE_MS = 5_000;
 const BUSY_PAUSE_MS = 200;
+/** A server may guess how long a job takes that is just being stopped. */
+const LONGEST_BUSY_PAUSE_MS = 5_000;
 
 export interface ConformanceOptions {
   /** Makes a runner for the server under test; the suite closes every one. */
@@ -173,7 +175,8 @@ async function runWhenFree(
       return await runner.run(input, { onProgress: () => undefined, ...context, signal });
     } catch (error) {
       if (!(error instanceof RunnerBusyError) || signal.aborted) throw error;
-      const pause = error.retryAfterSeconds === undefined ? BUSY_PAUSE_MS : error.retryAfterSeconds * 1000;
+      const asked = error.retryAfterSeconds === undefined ? BUSY_PAUSE_MS : error.retryAfterSeconds * 1000;
+      const pause = Math.min(asked, LONGEST_BUSY_PAUSE_MS);
       await delay(pause, undefined, { signal }).catch(() => {
         throw error;
       });
