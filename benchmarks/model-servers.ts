@@ -3,6 +3,7 @@
  *
  *   node --import tsx benchmarks/model-servers.ts name=url …
  *
+ * A name that begins with `kserve` is that of such a server, also where its address would suit another kind.
  * Compared are velocities with those of the reference (OpenCV in Python, matches that hold under a homography), over the
  * frames that move, and with those of the embedded engine. Prints a table in Markdown.
  */
@@ -38,7 +39,8 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'infernode-golden-'));
 function realServer(argument: string): Subject {
   const [name, address = ''] = argument.split(/=(.*)/s);
   const url = new URL(address);
-  return { name, runner: createRunner(kindAt(url, undefined), { name, url, slots: 1, logger: silentLogger }) };
+  const kind = kindAt(url, name.startsWith('kserve') ? 'kserve' : undefined);
+  return { name, runner: createRunner(kind, { name, url, slots: 1, logger: silentLogger }) };
 }
 
 async function runCase(runner: Runner, name: string, detector: ReferenceDetector): Promise<RunResult> {
