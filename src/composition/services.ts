@@ -29,7 +29,7 @@ import type { RunnerDirectory } from '../modules/runner/runner-directory.js';
 import { RunnerHealthService } from '../modules/runner/runner-health.service.js';
 import { RunnerPoolService } from '../modules/runner/runner-pool.service.js';
 import { RunnerSetupService } from '../modules/runner/runner-setup.service.js';
-import { RunnerViewService } from '../modules/runner/runner-view.service.js';
+import { RunnerService } from '../modules/runner/runner.service.js';
 import { ServiceInfoService } from '../modules/service-info/service-info.service.js';
 import { AuthenticationService } from '../modules/session/authentication.service.js';
 import { CredentialCheckService } from '../modules/session/credential-check.service.js';
@@ -148,7 +148,7 @@ export function createServices({ config, infrastructure, directory, resolve, log
   const uploadLocker = new UploadLocker({ uploads: repositories.uploads, logger });
   const models = new ModelService({ repositories });
   const modelAdmin = new ModelAdminService({ uow, repositories, runnerKinds: RUNNER_KINDS });
-  const runnerView = new RunnerViewService({ repositories, embedded: directory.embedded?.describe() ?? null });
+  const runnerView = new RunnerService({ repositories, embedded: directory.embedded?.describe() ?? null });
   const runnerHealth = new RunnerHealthService({
     uow,
     repositories,

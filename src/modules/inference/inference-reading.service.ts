@@ -1,7 +1,7 @@
 import { notFound } from '../../platform/app-error.js';
 import type { Page } from '../../platform/page.js';
 import type { ModelRepository } from '../model/model.repository.js';
-import type { RunnerViewService } from '../runner/runner-view.service.js';
+import type { RunnerService } from '../runner/runner.service.js';
 import type { Job, JobFilter } from './inference.domain.js';
 import type { InferenceRepository } from './inference.repository.js';
 import { needOf } from './job-need.js';
@@ -10,7 +10,7 @@ import type { JobViewQueries } from './job-view.queries.js';
 
 interface Deps {
   repositories: { jobs: InferenceRepository; jobViews: JobViewQueries; models: ModelRepository };
-  runners: Pick<RunnerViewService, 'obstacle'>;
+  runners: Pick<RunnerService, 'obstacle'>;
 }
 
 /** What owners see of their jobs; another's job does not exist here. */

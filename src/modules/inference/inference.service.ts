@@ -9,7 +9,7 @@ import type { EventRepository } from '../event/event.repository.js';
 import { parseModelReference, requirementsOf, type Model, type ModelOfJob } from '../model/model.domain.js';
 import type { CheckedParameters, ModelParameters } from '../model/model-parameters.js';
 import type { ModelRepository } from '../model/model.repository.js';
-import type { RunnerViewService } from '../runner/runner-view.service.js';
+import type { RunnerService } from '../runner/runner.service.js';
 import type { RunnerRepository } from '../runner/runner.repository.js';
 import type { Video } from '../video/video.domain.js';
 import type { VideoRepository } from '../video/video.repository.js';
@@ -43,7 +43,7 @@ interface Deps {
   uow: UnitOfWork<Repositories>;
   repositories: Repositories;
   modelParameters: ModelParameters;
-  runners: Pick<RunnerViewService, 'inServiceNow'>;
+  runners: Pick<RunnerService, 'inServiceNow'>;
   framesPerCredit: number;
   /** The longest timeout that an owner may give. */
   longestTimeoutSeconds: number;

@@ -12,14 +12,14 @@ import type {
 } from '../../contract/runner.contract.js';
 import type { RouteHandler } from '../../http/route-table.js';
 import type { RunnerAdminService } from './runner-admin.service.js';
-import type { RunnerViewService } from './runner-view.service.js';
+import type { RunnerService } from './runner.service.js';
 import type { LoadedRunner } from './runner.domain.js';
 import { presentOffer, presentRunner, presentRunnerEvent } from './runner.presenter.js';
 
 export class RunnerController {
   constructor(
     private readonly runners: RunnerAdminService,
-    private readonly view: RunnerViewService,
+    private readonly view: RunnerService,
   ) {}
 
   readonly list: RouteHandler<typeof listRunnersRoute> = async ({ query }) => {

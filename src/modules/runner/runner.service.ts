@@ -13,7 +13,7 @@ interface Deps {
 export type AvailableState = 'READY' | 'BUSY' | 'DOWN';
 
 /** What users see of runners; nothing of where they are. */
-export class RunnerViewService {
+export class RunnerService {
   constructor(private readonly deps: Deps) {}
 
   async available(): Promise<{ runner: LoadedRunner; state: AvailableState }[]> {
