@@ -27,8 +27,10 @@ CREATE TABLE models (
 CREATE INDEX models_newest ON models (name, position) WHERE status = 'active';
 CREATE INDEX models_page ON models (position);
 
-INSERT INTO models (id, name, version, modality, parameter_schema, resources)
-VALUES ('00000000-0000-4000-8000-000000636e73', 'cns', '1', 'video-pair', '{"type":"object"}', '{"gpu":"preferred"}');
+INSERT INTO models (id, name, version, modality, description, parameter_schema, resources)
+VALUES ('00000000-0000-4000-8000-000000636e73', 'cns', '1', 'video-pair',
+  'Visual servoing: for each frame the velocity that leads the camera to the goal, by control law or learned policy.',
+  '{"type":"object"}', '{"gpu":"preferred"}');
 
 -- Constant defaults rewrite no rows, and a process of the version before goes on to submit jobs.
 ALTER TABLE inference_jobs

@@ -148,7 +148,7 @@ function summary(receipt: NonNullable<ReceiptVerdict['receipt']>): string[] {
   return [
     `  model     ${model.name} ${model.version}${model.digest === null ? '' : ` ${model.digest}`}`,
     ...(runner === null ? [] : [`  runner    ${runner.kind}, ${runner.name} ${runner.version}`]),
-    `  finished  ${receipt.finished_at}, ${attempts.length} attempts, ${receipt.frames} frames`,
+    `  finished  ${receipt.finished_at}, attempts: ${attempts.length}, frames: ${receipt.frames}`,
     `  energy    ${energy.energy_wh.toPrecision(4)} Wh, ${energy.method} (${energy.source})`,
     `  carbon    ${receipt.carbon_footprint.toPrecision(4)} g CO2e${grid}`,
     `  credits   ${receipt.credits}`,

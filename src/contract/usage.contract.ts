@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { emailSchema } from './account.contract.js';
 import { defineRoute, idSchema, nextCursorSchema, pageQuery } from './route.contract.js';
 
-const daySchema = z.iso.date('Use a day, for example 2026-07-15.').meta({ example: '2026-07-15' });
+const daySchema = z.iso
+  .date('Use a day, for example 2026-07-15.')
+  // ISO 8601 has a year 0, the calendar of PostgreSQL has none.
+  .refine((day) => !day.startsWith('0000'), 'Use a day, for example 2026-07-15.')
+  .meta({ example: '2026-07-15' });
 
 const rangeQuery = {
   from: daySchema.optional().meta({ description: 'First day, UTC. Default: 29 days before the last.' }),

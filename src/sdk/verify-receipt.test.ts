@@ -142,6 +142,10 @@ describe('a receipt', () => {
     );
   });
 
+  it('is not when its key in the set is none', async () => {
+    expect(await signatureProblem(jws, { keys: [{ ...key.published, x: 'zz' }] })).toMatch(/key set is none/);
+  });
+
   it('is not with another algorithm, above all none, and one that takes the public key for a secret', async () => {
     const payload = Buffer.from(JSON.stringify(receipt)).toString('base64url');
     const none = Buffer.from(JSON.stringify({ alg: 'none', kid: 'first', typ: RECEIPT_TYPE })).toString('base64url');

@@ -99,6 +99,8 @@ function problemOf(error: unknown): string {
   if (error instanceof errors.JWKSNoMatchingKey) return 'The key set has no such key.';
   if (error instanceof errors.JOSEAlgNotAllowed) return `It is not signed with ${RECEIPT_ALGORITHM}.`;
   if (error instanceof errors.JOSEError || error instanceof TypeError) return `It cannot be read: ${error.message}`;
+  // Web Crypto's way to refuse a key.
+  if (error instanceof DOMException) return `Its key in the key set is none: ${error.message}.`;
   throw error;
 }
 
@@ -132,7 +134,7 @@ function checkFigures({ attempts, ...receipt }: Receipt): ReceiptCheck {
   ] as const;
   const wrong = sums.find(([, ofAttempts, whole]) => Math.abs(ofAttempts - whole) > TOLERANCE * Math.abs(whole));
   return wrong === undefined
-    ? passed('figures', `${attempts.length} attempts add up to the whole`)
+    ? passed('figures', `the whole is the sum of its attempts (${attempts.length})`)
     : failed('figures', `The attempts do not add up to the whole (${wrong[0]}).`);
 }
 

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../../src/sdk/api-error.js';
 import { actOnRunner, addRunner, explain, listRunners, type Connection } from '../../src/cli/runner/manage-runners.js';
+import { addRunnerAdministration } from '../../src/cli/runner/admin.commands.js';
 import { startApp, type App } from '../support/app.js';
 import { buildAdmin, buildUser } from '../support/build.js';
 import { createScriptedRunner } from '../support/scripted.runner.js';
@@ -34,6 +36,26 @@ describe('infernode runner', () => {
     expect(await actOnRunner(admin, 'resume', 'gpu')).toMatch(/gpu +fastapi +READY/);
     expect(await actOnRunner(admin, 'check', 'gpu')).toMatch(/gpu +fastapi +READY/);
     expect(await actOnRunner(admin, 'remove', 'gpu')).toBe('Runner removed\n');
+  });
+
+  it('takes the address of the server, and that of the API, from the command line', async () => {
+    const printed = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const ends: number[] = [];
+    const run = async (...words: string[]): Promise<string> => {
+      const program = new Command('runner');
+      addRunnerAdministration(program, (code) => ends.push(code));
+      printed.mockClear();
+      await program.parseAsync([...words, '--url', admin.baseUrl, '--key', admin.token], { from: 'user' });
+      return printed.mock.calls.map(([text]) => String(text)).join('');
+    };
+    try {
+      const added = await run('add', 'gpu', 'http://gpu.test:8000', '--slots', '1', '--models', 'cns,drift');
+      expect(added).toMatch(/\ngpu +fastapi +READY +0\/1 +gpu +cns +http:\/\/gpu\.test:8000\n$/);
+      expect(await run('remove', 'gpu')).toBe('Runner removed\n');
+      expect(ends).toEqual([0, 0]);
+    } finally {
+      printed.mockRestore();
+    }
   });
 
   it('says in words what keeps it from being done', async () => {

@@ -61,9 +61,18 @@ describe('what users have consumed', () => {
 
   it('refuses days that are none, ranges that end before they begin, and cursors of other lists', async () => {
     const { api } = await buildUser(app);
-    const refused = ['from=2026-02-30', 'to=yesterday', 'from=2026-03-02&to=2026-03-01', 'cursor=bm9uZQ', 'unknown=1'];
+    const refused = [
+      ...['from=2026-02-30', 'to=yesterday', 'from=0000-01-01', 'to=0000-12-31', 'from=2026-03-02&to=2026-03-01'],
+      ...['cursor=bm9uZQ', 'unknown=1'],
+    ];
     for (const query of refused) expectProblem(await api.get(`/api/usage?${query}`), 'validation-failed');
     expectProblem(await app.client().get('/api/usage'), 'authentication-required');
+  });
+
+  it('is told from the first day of the calendar to its last', async () => {
+    const sdk = sdkOf(await buildUser(app));
+    const ranges = [{ from: '0001-01-01', to: '9999-12-31' }, { to: '0001-01-01' }, { from: '9999-12-31' }];
+    for (const range of ranges) expect(await sdk.getUsage(range)).toMatchObject({ ...range, total: NOTHING });
   });
 
   it('is told of all users to administrators only', async () => {

@@ -48,8 +48,11 @@ export function addRunnerAdministration(runner: Command, end: (code: number) => 
     .addOption(new Option('--token <token>', 'bearer token of the model server').env('RUNNER_TOKEN'))
     .option('--slots <count>', 'jobs at a time; default: as many as it says', Number)
     .option('--models <names>', 'models to use it for, with commas between them; default: all that it serves')
-    .action((name: string, address: string, flags: AddFlags, command: Command) =>
-      act(command, (manage, connection) => manage.addRunner(connection, { name, url: address, ...flags })),
+    // The flags hold those of the connection as well, and its `url` is another one.
+    .action((name: string, address: string, { kind, token, slots, models }: AddFlags, command: Command) =>
+      act(command, (manage, connection) =>
+        manage.addRunner(connection, { name, url: address, kind, token, slots, models }),
+      ),
     );
   const verbs = {
     check: 'ask a runner now how it is',

@@ -10,9 +10,9 @@ export interface Connection {
 /** As they stand on the command line. */
 export interface AddFlags {
   kind: 'fastapi' | 'kserve';
-  token?: string;
-  slots?: number;
-  models?: string;
+  token?: string | undefined;
+  slots?: number | undefined;
+  models?: string | undefined;
 }
 
 type Runner = Awaited<ReturnType<Client['listRunners']>>['runners'][number];

@@ -39,6 +39,8 @@ export interface UsageOfUser extends UsageFigures {
 
 const DEFAULT_DAYS = 30;
 const DAY_MS = 24 * 3600 * 1000;
+/** The contract takes no earlier one. */
+const FIRST_DAY = '0001-01-01';
 
 const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
@@ -48,7 +50,7 @@ const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10
  */
 export function dayRange({ from, to }: DayRangeRequest, now: Date): DayRange {
   const last = to ?? dayOf(Math.max(now.getTime(), from === undefined ? 0 : Date.parse(from)));
-  const first = from ?? dayOf(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
+  const first = from ?? dayOf(Math.max(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS, Date.parse(FIRST_DAY)));
   if (first > last) throw invalidField('to', '"to" must not lie before "from".');
   return { from: first, to: last };
 }

@@ -491,7 +491,8 @@ export const SETTINGS = define({
     group: 'Carbon',
     schema: text,
     default: 'WORLD',
-    description: 'Grid that the machines draw from: an ISO 3166-1 country code, or `WORLD`; yearly averages by Ember.',
+    description:
+      'Grid that the machines draw from: an ISO 3166-1 country code, or `WORLD`; yearly averages by Ember and the Energy Institute.',
   },
   CPU_WATTS_PER_CORE: {
     group: 'Carbon',

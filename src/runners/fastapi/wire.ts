@@ -8,7 +8,8 @@ import { ENERGY_METHODS, FRAME_PROBLEMS } from '../runner.port.js';
  */
 
 const count = z.number().int().min(0);
-const amount = z.number().min(0);
+/** Finite, also when many of them are added and multiplied: a nonsense of one server must not spoil the sums of a user. */
+const amount = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(2000);
 
 /** Numbers are looked at one by one elsewhere: what is wrong with them has names of its own. */
