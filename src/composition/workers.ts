@@ -96,11 +96,6 @@ export function createScheduler({ config, services, logger }: Container): Schedu
         run: () => services.uploads.removeExpired(),
       },
       {
-        name: 'ask runners how they are',
-        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
-        run: () => services.runnerHealth.checkDue(),
-      },
-      {
         name: 'sweep storage',
         everyMs: SWEEP_EVERY_MS,
         run: async () => {
@@ -117,6 +112,12 @@ export function createWorkerSchedules(host: WorkerHost, { services, config, logg
   return new Scheduler(
     [
       { name: 'work on as many jobs as there are slots', everyMs: FIT_EVERY_MS, run: () => host.fit() },
+      {
+        // Here, for what counts is whether the machines that run jobs reach them.
+        name: 'ask runners how they are',
+        everyMs: config.settings.RECONCILE_INTERVAL * 1000,
+        run: () => services.runnerHealth.checkDue(),
+      },
       {
         name: 'tell how the embedded engine is',
         everyMs: config.settings.RUNNER_CHECK_INTERVAL * 1000,

@@ -41,6 +41,8 @@ export const runnerUrlSchema = z
     (text) => !/[\s\p{Cc}\p{Cs}]/u.test(text),
     'An address cannot contain spaces, control characters or broken text.',
   )
+  // "https:me:secret@gpu-1" is an address to parsers, too, and hides its password from whoever looks for "://".
+  .refine((text) => /^[^:]+:\/\/[^/\\]+/.test(text) && !text.includes('\\'), 'Put // and a host behind the scheme.')
   .refine((text) => !/^[^:]+:\/\/[^/]*@/.test(text), 'Leave out user and password; a token has its own field.')
   .refine((text) => !/[?#]/.test(text), 'Leave out what begins with ? or #: paths are put behind the address.')
   .meta({ example: 'http://gpu-1.lab:8000' });
@@ -188,7 +190,7 @@ export const updateRunnerRoute = defineRoute({
   summary: 'Change a runner, switch it off or on',
   description:
     'What is left out stays. Jobs that run on it end as they began; new ones go to the changed runner. Switched off, it ' +
-    'gets no new jobs. A runner of the settings can be switched off and on, and changed there.',
+    'gets no new jobs. A runner that the settings name can be switched off and on, and changed there.',
   request: {
     params: idParams,
     body: z
@@ -215,7 +217,7 @@ export const deleteRunnerRoute = defineRoute({
   tag: 'Administration',
   summary: 'Remove a runner',
   description:
-    'Refused while jobs run on it: drain it first. One of the settings is removed there; until then it can be switched off.',
+    'Refused while jobs run on it: drain it first. One of the settings is removed there first; until then it can be switched off.',
   request: { params: idParams },
   success: {
     status: 200,

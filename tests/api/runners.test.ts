@@ -34,6 +34,14 @@ describe('administrators and runners', () => {
       throw new Error('connect ECONNREFUSED');
     },
   });
+  let nameOfModel = 'cns';
+  const brokenText = createScriptedRunner({
+    behaviour: {},
+    health: () => {
+      nameOfModel = 'c\0ns';
+      return { state: 'READY', detail: 'half a pair: \ud83d' };
+    },
+  });
   let app: App;
   let admin: TestUser;
 
@@ -43,7 +51,11 @@ describe('administrators and runners', () => {
       parts: ['http'],
       runner: createScriptedRunner({ behaviour: {} }),
       runners: { 'of-settings': createScriptedRunner({ behaviour: {} }) },
-      runnersToAdd: { ...Object.fromEntries(known), silent },
+      runnersToAdd: {
+        ...Object.fromEntries(known),
+        silent,
+        'broken-text': { ...brokenText, describe: () => ({ ...brokenText.describe(), serves: [nameOfModel] }) },
+      },
     });
     admin = await buildAdmin(app);
   });
@@ -126,6 +138,10 @@ describe('administrators and runners', () => {
     ['user and password in the URL', { url: 'http://me:secret@gpu-9' }, 'url'],
     ['a query in the URL', { url: 'http://gpu-9/?a=b' }, 'url'],
     ['a blank in the URL', { url: 'http://gpu 9' }, 'url'],
+    ['user and password without slashes before them', { url: 'https:me:secret@gpu-9' }, 'url'],
+    ['user and password behind a single slash', { url: 'https:/me:secret@gpu-9' }, 'url'],
+    ['backslashes in the URL', { url: 'http:\\\\gpu-9' }, 'url'],
+    ['no host in the URL', { kind: 'kserve', url: 'grpc:///gpu-9' }, 'url'],
     ['an unknown kind', { kind: 'triton' }, 'kind'],
     ['the embedded kind', { kind: 'embedded' }, 'kind'],
     ['no slots', { slots: 0 }, 'slots'],
@@ -196,6 +212,13 @@ describe('administrators and runners', () => {
     await admin.api.delete(`/api/admin/runners/${id}`);
   });
 
+  it('see that one is not well that describes itself in what the database cannot keep', async () => {
+    const { id } = await add('broken-text');
+    const { status, body } = await admin.api.post<{ runner: Shown }>(`/api/admin/runners/${id}/test`);
+    expect({ status, health: body.runner.health }).toMatchObject({ status: 200, health: { state: 'UNHEALTHY' } });
+    await admin.api.delete(`/api/admin/runners/${id}`);
+  });
+
   it('page through many', async () => {
     const seen: string[] = [];
     let cursor: string | null = null;
@@ -246,6 +269,27 @@ describe('runners of the settings', () => {
         { name: 'two', disabled_by: null },
       ]);
       await more.stop();
+    } finally {
+      await app.stop();
+    }
+  });
+
+  it('can be removed once the settings no longer name them, but not be switched on', async () => {
+    const runners = { kept: createScriptedRunner({ behaviour: {} }), gone: createScriptedRunner({ behaviour: {} }) };
+    const app = await startApp({ parts: ['http'], runners });
+    try {
+      const admin = await buildAdmin(app);
+      const [{ id }] = await app.sql<{ id: string }>(`SELECT id FROM runners WHERE name = 'gone'`);
+      const switchOn = () => admin.api.request('PATCH', `/api/admin/runners/${id}`, { json: { enabled: true } });
+      // Also one that an administrator had switched off before.
+      await admin.api.request('PATCH', `/api/admin/runners/${id}`, { json: { enabled: false } });
+      const less = await startApp({ beside: app, parts: ['worker'], runners: { kept: runners.kept } });
+      const state = () => app.sql<{ disabled_by: string }>('SELECT disabled_by FROM runners WHERE id = $1', [id]);
+      await until(async () => (await state())[0].disabled_by === 'configuration', { what: 'the end of it' });
+      await less.stop();
+      expect((await switchOn()).body).toMatchObject({ code: 'runner-configured' });
+      expect((await admin.api.delete(`/api/admin/runners/${id}`)).status).toBe(200);
+      expectProblem(await admin.api.get(`/api/admin/runners/${id}`), 'not-found');
     } finally {
       await app.stop();
     }

@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { RunnerBusyError, RunnerCrashedError, RunnerRefusedError } from '../../src/runners/runner.errors.js';
+import {
+  RunnerBusyError,
+  RunnerCrashedError,
+  RunnerInputError,
+  RunnerRefusedError,
+} from '../../src/runners/runner.errors.js';
 import { startApp, type App } from '../support/app.js';
 import { buildAdmin, buildJob, buildVideo, type TestJob } from '../support/build.js';
 import { Gate } from '../support/deaf.runner.js';
@@ -171,6 +176,39 @@ describe('runners', () => {
     );
     return Number(count);
   };
+
+  it('that let the deadline pass again and again are left alone like those that fail', async () => {
+    const hanging = createScriptedRunner({ behaviour: { hangAfterFrames: 0 } });
+    const settings = { RUNNER_BREAKER_FAILURES: '2', RUNNER_BREAKER_PAUSE: '1h', JOB_TIMEOUT: '1s' };
+    const app = await start({ runners: { hanging }, settings });
+    await submit(app, 2);
+    await until(async () => (await rowOf(app, 'hanging')).breaker_state === 'OPEN', { what: 'the open breaker' });
+    await until(async () => (await attemptsRunning(app)) === 0, { what: 'the end of their attempts' });
+  });
+
+  it('that say what the database cannot keep fail the job with words that it can', async () => {
+    const broken = 'NUL \0 and half a pair \ud83d';
+    const result = createScriptedRunner({ behaviour: {} });
+    const chatty: ScriptedRunner = {
+      ...result,
+      run: async (input, context) => ({ ...(await result.run(input, context)), warnings: [broken] }),
+    };
+    const refusal = { failure: { afterFrames: 0, error: new RunnerInputError(broken) } };
+    const app = await start({ runners: { chatty }, settings: { JOB_MAX_ATTEMPTS: '1', ...PATIENT } });
+    const [job] = await submit(app, 1);
+    expect(await jobEnd(app, job)).toMatchObject({ status: 'FAILED', attempt: 1, error_code: 'runner-protocol' });
+    const other = await start({ runners: { strict: createScriptedRunner({ behaviour: refusal }) } });
+    const [refused] = await submit(other, 1);
+    expect(await jobEnd(other, refused)).toMatchObject({ status: 'FAILED', attempt: 1, error_code: 'runner-input' });
+  });
+
+  it('get jobs where workers run and no scheduler does', async () => {
+    const gpu = createScriptedRunner({ behaviour: {} });
+    const app = await start({ parts: ['http', 'worker'], alone: true, runners: { gpu } });
+    const [job] = await submit(app, 1);
+    await ready(app, 'gpu');
+    expect(await jobEnd(app, job)).toMatchObject({ status: 'COMPLETED' });
+  });
 
   it('that are drained finish what they have, get nothing new, and then can be removed', async () => {
     const old = createScriptedRunner({ behaviour: { hangAfterFrames: 2 }, slots: 1 });

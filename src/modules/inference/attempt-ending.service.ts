@@ -1,3 +1,4 @@
+import { toStorableText } from '../../platform/database/storable-json.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { ObjectStore } from '../../platform/storage/object-store.port.js';
@@ -72,16 +73,24 @@ export class AttemptEndingService {
       return;
     }
     const { timeoutSeconds } = claim.job;
-    if (reason === 'timeout' && timeoutSeconds !== null && timeoutSeconds <= this.deps.timeoutSeconds) {
+    if (reason === 'timeout' && this.isOwnersLimit(timeoutSeconds)) {
       const job = await this.abortLate(claim, timeoutSeconds, stop);
       logger.info('Job aborted at the time limit of its owner', { now: job?.status });
       return;
     }
-    const cause =
-      reason === 'timeout'
-        ? new RunnerTimeoutError(`The attempt took longer than ${this.deps.timeoutSeconds} s.`)
-        : error;
-    await this.fail(attempt, cause, stop, logger);
+    await this.fail(attempt, this.causeOf(claim, reason, error) ?? error, stop, logger);
+  }
+
+  /** What the runner has to answer for; null when this side stopped the run for a reason of its own. */
+  causeOf({ job }: Claim, reason: StopReason | undefined, error: unknown): unknown {
+    if (reason === undefined) return error;
+    // Whether a limit of the owner is enough for the job is not for the runner to say.
+    if (reason !== 'timeout' || this.isOwnersLimit(job.timeoutSeconds)) return null;
+    return new RunnerTimeoutError(`The attempt took longer than ${this.deps.timeoutSeconds} s.`);
+  }
+
+  private isOwnersLimit(seconds: number | null): seconds is number {
+    return seconds !== null && seconds <= this.deps.timeoutSeconds;
   }
 
   /** The result came when the job was no longer of this attempt, or was to be cancelled. */
@@ -97,7 +106,9 @@ export class AttemptEndingService {
 
   /** Nothing was begun, so the attempt does not count. */
   private giveBack(claim: Claim, { code, message }: RunnerBusyError): Promise<Job | null> {
-    return this.deps.uow.run((scope) => repeatLater(scope, ending(claim, 'RELEASED', { code, message }), 0));
+    return this.deps.uow.run((scope) =>
+      repeatLater(scope, ending(claim, 'RELEASED', { code, message: toStorableText(message) }), 0),
+    );
   }
 
   /** Nobody can go on from what is kept of this job: the next attempt begins without it. This one does not count. */
@@ -155,7 +166,7 @@ function ending(
 /** What the owner is told, and whether another attempt can help. Foreign errors are the platform's, and pass. */
 function describeFailure(error: unknown): { failure: JobFailure; retryable: boolean } {
   if (error instanceof RunnerError) {
-    return { failure: { code: error.code, message: error.message }, retryable: error.retryable };
+    return { failure: { code: error.code, message: toStorableText(error.message) }, retryable: error.retryable };
   }
   return {
     failure: { code: 'platform-failure', message: 'The platform failed while it worked on the job.' },

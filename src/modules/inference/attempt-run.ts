@@ -1,6 +1,7 @@
+import { findUnstorable, toStorableText } from '../../platform/database/storable-json.js';
 import type { ObjectStore, ScratchFile } from '../../platform/storage/object-store.port.js';
 import { ObjectMissingError } from '../../platform/storage/object-store.port.js';
-import { RunnerCheckpointError } from '../../runners/runner.errors.js';
+import { RunnerCheckpointError, RunnerProtocolError } from '../../runners/runner.errors.js';
 import type { RunResult, RunResume } from '../../runners/runner.port.js';
 import type { VideoRepository } from '../video/video.repository.js';
 import type { OpenAttempt } from './attempt-opening.service.js';
@@ -40,7 +41,7 @@ export async function runAttempt(
   ]);
   const files = new JobFiles(store, keeper.signal);
   try {
-    return await place.runner.run(
+    const result = await place.runner.run(
       {
         jobId: job.id,
         attempt: job.attempt,
@@ -60,6 +61,8 @@ export async function runAttempt(
         ...(checkpoints === null ? {} : { onCheckpoint: (checkpoint) => checkpoints.add(checkpoint) }),
       },
     );
+    requireStorable(result);
+    return result;
   } finally {
     await files.release();
   }
@@ -78,4 +81,14 @@ async function findResume(checkpoints: CheckpointRepository, jobId: string, file
     throw new RunnerCheckpointError('Pictures of the attempts before are gone.', { cause: error });
   }
   return { ...resume, picturesPaths };
+}
+
+/** Else the write of the result would fail, as if it were by our fault. @throws RunnerProtocolError */
+function requireStorable(result: RunResult): void {
+  const path = findUnstorable(result);
+  if (path === null) return;
+  throw new RunnerProtocolError(
+    'wrong-shape',
+    `The runner says something in its result that cannot be kept: ${toStorableText(path.join('.')).slice(0, 200)}.`,
+  );
 }

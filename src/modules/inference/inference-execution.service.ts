@@ -97,7 +97,8 @@ export class InferenceExecutionService {
       await usage.flush();
       await keeper.close();
       // Before the job is given back: its runner may want to be left alone.
-      if (keeper.stopReason === undefined) await this.deps.pool.report(attempt, error);
+      const cause = this.deps.ending.causeOf(claim, keeper.stopReason, error);
+      if (cause !== null) await this.deps.pool.report(attempt, cause);
       await this.deps.ending.end(attempt, keeper.stopReason, error, logger);
     } finally {
       await scratch.discard();

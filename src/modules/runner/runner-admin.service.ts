@@ -102,6 +102,7 @@ export class RunnerAdminService {
       }
       const wasEnabled = before.disabledBy === null;
       if (enabled !== undefined && enabled !== wasEnabled) {
+        if (before.disabledBy === 'configuration') throw belongsToSettings('switched on');
         await runners.disable(id, enabled ? null : 'admin');
         await record(audit, actorId, enabled ? 'runner.enable' : 'runner.disable', id, { name: before.name });
       }
@@ -112,8 +113,9 @@ export class RunnerAdminService {
   /** @throws AppError not-found, runner-in-use, runner-configured */
   async remove(actorId: string, id: string): Promise<void> {
     await this.deps.uow.run(async ({ repositories: { runners, audit } }) => {
-      const { name, origin, inFlight } = await runners.hold(id);
-      if (origin === 'configuration') throw belongsToSettings('removed');
+      const { name, origin, disabledBy, inFlight } = await runners.hold(id);
+      const isInSettings = origin === 'configuration' && disabledBy !== 'configuration';
+      if (isInSettings) throw belongsToSettings('removed');
       if (inFlight > 0) {
         const detail = `${inFlight} ${inFlight === 1 ? 'job runs' : 'jobs run'} on it. Drain it first, and wait for their end.`;
         throw new AppError('runner-in-use', detail);
@@ -187,7 +189,7 @@ function checkUrl(kind: string, url: string): void {
 const belongsToSettings = (done: string): AppError =>
   new AppError(
     'runner-configured',
-    `This runner follows the settings of the installation at each start: it is ${done} there. It can be switched off and drained.`,
+    `This runner follows the settings of the installation at each start: it is ${done} there. What they name can be switched off and drained, what they no longer name can be removed.`,
   );
 
 function record(

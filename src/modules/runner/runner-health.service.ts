@@ -1,3 +1,4 @@
+import { findUnstorable, toStorableText } from '../../platform/database/storable-json.js';
 import type { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import type { Logger } from '../../platform/logging/logger.js';
 import type { RunnerDescription, RunnerHealth } from '../../runners/runner.port.js';
@@ -22,6 +23,8 @@ interface Deps {
 const DEADLINE_MS = 5_000;
 /** Looked at side by side. */
 const AT_A_TIME = 16;
+/** Characters of what it says. */
+const LONGEST_DETAIL = 500;
 
 /** Looks after runners: each is asked now and then how it is, by one process at a time. */
 export class RunnerHealthService {
@@ -112,7 +115,9 @@ async function ask(runner: Asked): Promise<HealthReport> {
   try {
     const { state, detail } = await inTime(runner);
     const latencyMs = Math.round(performance.now() - startedAt);
-    return { state, detail: detail ?? null, latencyMs, description: runner.describe() };
+    const description = runner.describe();
+    if (findUnstorable(description) !== null) return unhealthy('It describes itself in text that cannot be kept.');
+    return { state, detail: wordsOf(detail), latencyMs, description };
   } catch (error) {
     return unhealthy(messageOf(error));
   }
@@ -136,9 +141,13 @@ async function inTime(runner: Asked): Promise<RunnerHealth> {
   }
 }
 
+/** What a runner says may be of any length, and of any characters. */
+const wordsOf = (detail: string | undefined): string | null =>
+  detail === undefined ? null : toStorableText(detail.slice(0, LONGEST_DETAIL));
+
 const unhealthy = (detail: string): HealthReport => ({
   state: 'UNHEALTHY',
-  detail: detail.slice(0, 500),
+  detail: wordsOf(detail),
   latencyMs: null,
   description: null,
 });

@@ -13,6 +13,10 @@ const LONGEST_PAUSE_SECONDS = 3600;
 /** Pause of a full runner that does not say when to come again, for each attempt that the job has made. */
 const BUSY_PAUSE_SECONDS = 2;
 const LONGEST_BUSY_PAUSE_SECONDS = 60;
+/** Shortest pause: each try leaves an attempt behind, and a runner may be full for ever and ask to be tried at once. */
+const SHORTEST_PAUSE_SECONDS = 0.5;
+const MORE_PER_ATTEMPT_SECONDS = 0.1;
+const LONGEST_SHORTEST_PAUSE_SECONDS = 10;
 
 /** @param error what the run ended with */
 export function verdictOf(error: unknown): RunnerVerdict {
@@ -32,5 +36,7 @@ export function pauseAskedBy(error: unknown, attempt: number): number | null {
   if (!(error instanceof RunnerError)) return null;
   const untold = Math.min(BUSY_PAUSE_SECONDS * attempt, LONGEST_BUSY_PAUSE_SECONDS);
   const asked = error.retryAfterSeconds ?? (error instanceof RunnerBusyError ? untold : null);
-  return asked === null || Number.isNaN(asked) ? null : Math.min(Math.max(asked, 0.5), LONGEST_PAUSE_SECONDS);
+  if (asked === null || Number.isNaN(asked)) return null;
+  const least = Math.min(SHORTEST_PAUSE_SECONDS + MORE_PER_ATTEMPT_SECONDS * attempt, LONGEST_SHORTEST_PAUSE_SECONDS);
+  return Math.min(Math.max(asked, least), LONGEST_PAUSE_SECONDS);
 }

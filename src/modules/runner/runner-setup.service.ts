@@ -48,7 +48,7 @@ export class RunnerSetupService {
     const names = this.deps.configured.map(({ name }) => name);
     await this.deps.uow.run(async ({ repositories: { runners } }) => {
       for (const { id, name, disabledBy } of await runners.configuredBut(names)) {
-        if (disabledBy !== null) continue;
+        if (disabledBy === 'configuration') continue;
         await runners.disable(id, 'configuration');
         this.deps.logger.warn('A runner that the settings no longer name is switched off', { runner: name });
       }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AppError, notFound } from '../../platform/app-error.js';
 import { violatesUnique } from '../../platform/database/database-errors.js';
 import type { DatabaseScope } from '../../platform/database/scope.js';
+import { toStorableText } from '../../platform/database/storable-json.js';
 import { NUMBER_KEY, cutPage, decodeCursor, type Page, type PageRequest } from '../../platform/page.js';
 import type { RunnerDescription } from '../../runners/runner.port.js';
 import {
@@ -265,7 +266,8 @@ export class RunnerRepository {
     runnerId: string,
     { kind, from = null, to = null, detail = null }: NewRunnerEvent,
   ): Promise<void> {
-    await this.events.insert({ id: randomUUID(), runnerId, kind, fromState: from, toState: to, detail });
+    const words = detail === null ? null : toStorableText(detail);
+    await this.events.insert({ id: randomUUID(), runnerId, kind, fromState: from, toState: to, detail: words });
     await this.runners.notify(runnerId);
   }
 

@@ -13,3 +13,6 @@ export function findUnstorable(value: unknown, path: readonly string[] = []): re
 
 /** Neither NUL nor half a surrogate pair is text to PostgreSQL. */
 const isStorable = (text: string): boolean => !/\0|\p{Cs}/u.test(text);
+
+/** What nobody here has written, as text that PostgreSQL can keep: what it cannot becomes U+FFFD. */
+export const toStorableText = (text: string): string => text.replace(/\0|\p{Cs}/gu, '\ufffd');
