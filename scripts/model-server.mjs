@@ -4,6 +4,7 @@
  *
  *   node scripts/model-server.mjs                   starts it; settings are the environment's MODEL_SERVER_…
  *   node scripts/model-server.mjs --prepare         makes the environment only, and prints its Python
+ *   node scripts/model-server.mjs --prepare-test    makes all that --test needs
  *   node scripts/model-server.mjs --can-test        tells whether that takes minutes rather than gigabytes
  *   node scripts/model-server.mjs --test [REPORT]   lint, types and tests; the report is one that sum-tests.mjs reads
  *
@@ -30,11 +31,13 @@ try {
 function main() {
   const python = findPython(process.env.MODEL_SERVER_PYTHON);
   if (mode === '--can-test') return tellWhetherTestable(python);
-  const locks = [...(python.hasNumeric ? [] : ['numeric']), 'server', ...(mode === '--test' ? ['test'] : [])];
+  const forTests = mode === '--test' || mode === '--prepare-test';
+  const locks = [...(python.hasNumeric ? [] : ['numeric']), 'server', ...(forTests ? ['test'] : [])];
   const program = prepareVirtualEnvironment(FOLDER, { name: '.venv', python, locks });
   if (mode === '--prepare') return console.log(program);
-  if (mode === '--test') return test(program, prepareVirtualEnvironment(FOLDER, codecarbon(python)));
-  start(program);
+  if (!forTests) return start(program);
+  const programWithCodecarbon = prepareVirtualEnvironment(FOLDER, codecarbon(python));
+  if (mode === '--test') test(program, programWithCodecarbon);
 }
 
 function tellWhetherTestable(python) {
