@@ -1,5 +1,5 @@
 import type { HttpClient } from '../http-kit/http-client.js';
-import type { RemoteLimits } from '../http-kit/remote-limits.js';
+import { SMALL_ANSWER_BYTES, type RemoteLimits } from '../http-kit/remote-limits.js';
 import { DETECTOR_NAMES, type DetectorName } from '../detector.js';
 import { CNS_MODEL, POLICIES, type ModelIdentity, type Policy } from '../runner.port.js';
 import type { FastApiRunnerOptions } from './fastapi.options.js';
@@ -64,7 +64,7 @@ export class AbilitiesReader {
     this.current = await client.send(call, async (answer) => {
       if (NO_SUCH_ROUTE.includes(answer.status)) return firstAbilities(options);
       if (answer.status !== 200) throw await refusalOf(answer, peer);
-      return abilitiesOf(await answer.json(capabilitiesSchema, 'its capabilities', limits.answerBytes));
+      return abilitiesOf(await answer.json(capabilitiesSchema, 'its capabilities', SMALL_ANSWER_BYTES));
     });
     this.readUntil = Date.now() + FRESH_MS;
     return this.current;

@@ -28,6 +28,7 @@ import type { FastApiRunnerOptions } from './fastapi.options.js';
 import { framesOf, toRunResult } from './from-response.js';
 import { readHealth } from './health.js';
 import { JobFollower } from './job-follower.js';
+import { largestAnswer } from './largest-answer.js';
 import { refusalOf } from './refusal.js';
 import { JobStopper } from './stop-job.js';
 import { requestedDevice, serverJobId, toAnalyzeForm } from './to-request.js';
@@ -231,7 +232,7 @@ class FastApiRunner implements Runner {
   }
 
   private async analyze(
-    { connection, abilities }: RemoteJob,
+    { connection, abilities, input }: RemoteJob,
     form: Awaited<ReturnType<typeof toAnalyzeForm>>,
     follower: JobFollower,
   ): Promise<{ analysis: Analysis; url: URL; waitedSeconds: number }> {
@@ -250,7 +251,8 @@ class FastApiRunner implements Runner {
       return await this.client.send({ ...call, signal: connection.signal }, async (answer) => {
         const waitedSeconds = (performance.now() - sentAt) / 1000;
         if (answer.status !== 200) throw await refusalOf(answer, this.peer);
-        const analysis = await answer.json(analysisSchema, 'its result', this.limits.answerBytes);
+        const maxBytes = largestAnswer(framesOf(input.parameters).length, this.limits);
+        const analysis = await answer.json(analysisSchema, 'its result', maxBytes);
         return { analysis, url: answer.url, waitedSeconds };
       });
     } finally {

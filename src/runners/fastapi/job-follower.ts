@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Logger } from '../../platform/logging/logger.js';
 import type { HttpClient } from '../http-kit/http-client.js';
-import type { RemoteLimits } from '../http-kit/remote-limits.js';
+import { SMALL_ANSWER_BYTES, type RemoteLimits } from '../http-kit/remote-limits.js';
 import { RunnerTimeoutError } from '../runner.errors.js';
 import type { RunContext } from '../runner.port.js';
 import { finiteRows } from './from-response.js';
+import { largestAnswer } from './largest-answer.js';
 import { refusalOf } from './refusal.js';
 import { jobStateSchema, partialVelocitySchema, type Feature } from './wire.js';
 
@@ -99,8 +100,8 @@ export class JobFollower {
     const finished = Math.min(processed ?? 0, total);
     if (finished <= this.processed) return false;
     const told = this.wantsRows ? await this.fetchRows(finished, signal) : finished;
-    // Others may have moved on meanwhile: a call that is over says nothing any more.
-    if (signal.aborted || told <= this.processed) return true;
+    // Frames without their rows are words: a server that says no more than them stands still.
+    if (signal.aborted || told <= this.processed) return false;
     this.processed = told;
     this.job.context.onProgress({ processed: told, total });
     return true;
@@ -116,7 +117,7 @@ export class JobFollower {
       const call = { method: 'GET', path, signal, answerMs: limits.callMs, readMs: limits.readMs } as const;
       const rows = await client.send(call, async (answer) => {
         if (answer.status !== 200) throw await refusalOf(answer, peer);
-        const partial = await answer.json(partialVelocitySchema, 'finished rows', limits.answerBytes);
+        const partial = await answer.json(partialVelocitySchema, 'finished rows', largestAnswer(total, limits));
         return partial.from === from ? finiteRows(partial.velocity, peer) : [];
       });
       const fitting = rows.slice(0, total - from);
@@ -137,7 +138,7 @@ export class JobFollower {
     const answerMs = waitSeconds * 1000 + limits.callMs;
     return client.send({ method: 'GET', path, signal, answerMs, readMs: limits.callMs }, async (answer) => {
       if (answer.status !== 200) throw await refusalOf(answer, peer);
-      return answer.json(jobStateSchema, what, limits.answerBytes);
+      return answer.json(jobStateSchema, what, SMALL_ANSWER_BYTES);
     });
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Logger } from '../../platform/logging/logger.js';
 import type { HttpClient } from '../http-kit/http-client.js';
-import type { RemoteLimits } from '../http-kit/remote-limits.js';
+import { SMALL_ANSWER_BYTES, type RemoteLimits } from '../http-kit/remote-limits.js';
 import type { StopEvidence } from '../runner.errors.js';
 import { refusalOf } from './refusal.js';
 import { jobStateSchema } from './wire.js';
@@ -59,7 +59,7 @@ export class JobStopper {
       const call = { method: 'POST', path, signal, answerMs: LISTENING_MS, readMs: limits.callMs } as const;
       const { state, stopped_at } = await client.send(call, async (answer) => {
         if (answer.status !== 200) throw await refusalOf(answer, peer);
-        return answer.json(jobStateSchema, 'the state of a stopped job', limits.answerBytes);
+        return answer.json(jobStateSchema, 'the state of a stopped job', SMALL_ANSWER_BYTES);
       });
       if (!OVER.includes(state)) throw new Error(`The job is ${state}.`);
       const seconds = (performance.now() - askedAt) / 1000;

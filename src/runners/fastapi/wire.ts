@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { listOf } from '../http-kit/list-schema.js';
 import { ENERGY_METHODS, FRAME_PROBLEMS } from '../runner.port.js';
 
 /**
@@ -13,7 +14,7 @@ const amount = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(2000);
 
 /** Numbers are looked at one by one elsewhere: what is wrong with them has names of its own. */
-const velocity = z.array(z.array(z.number().nullable()));
+const velocity = listOf(listOf(z.number().nullable()));
 
 const frameReportSchema = z.object({
   frame: count,
@@ -31,7 +32,7 @@ export const analysisSchema = z.object({
   carbon_footprint: amount.nullish(),
   device: z.string().max(100).nullish(),
   goal: z.object({ frame: count.optional(), keypoints: count.nullish() }).nullish(),
-  frames: z.array(frameReportSchema).nullish(),
+  frames: listOf(frameReportSchema).nullish(),
   usage: z
     .object({ wall_seconds: amount.nullish(), cpu_seconds: amount.nullish(), gpu_seconds: amount.nullish() })
     .nullish(),
@@ -45,7 +46,7 @@ export const analysisSchema = z.object({
     })
     .nullish(),
   model: z.object({ name: text.min(1), digest: text.min(1) }).nullish(),
-  warnings: z.array(text).max(100).nullish(),
+  warnings: listOf(text, 100).nullish(),
 });
 export type Analysis = z.output<typeof analysisSchema>;
 
@@ -60,13 +61,13 @@ export type Feature = (typeof FEATURES)[number];
 /** Names that are not known here are of no use here: lists keep them, and readers leave them out. */
 export const capabilitiesSchema = z.object({
   version: z.string().min(1).max(100),
-  models: z.array(z.object({ name: text.min(1), digest: text.nullish() })).max(1000),
-  detectors: z.array(text),
-  policies: z.array(text),
-  devices: z.array(text).min(1),
+  models: listOf(z.object({ name: text.min(1), digest: text.nullish() }), 1000),
+  detectors: listOf(text),
+  policies: listOf(text),
+  devices: listOf(text).refine((devices) => devices.length > 0, 'names no device'),
   slots: count.min(1),
   max_upload_bytes: count.nullish(),
-  features: z.array(text).default([]),
+  features: listOf(text).default([]),
 });
 export type Capabilities = z.output<typeof capabilitiesSchema>;
 

@@ -20,6 +20,9 @@ export interface RemoteLimits {
   archiveBytes: number;
 }
 
+/** Answers that say something about a server or a job, and hold no rows. */
+export const SMALL_ANSWER_BYTES = 1024 ** 2;
+
 export const DEFAULT_REMOTE_LIMITS: RemoteLimits = {
   connectMs: 10_000,
   callMs: 10_000,

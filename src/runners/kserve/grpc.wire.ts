@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadSync, type AnyDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import { z } from 'zod';
 
+import { listOf } from '../http-kit/list-schema.js';
 import type { InferenceAnswer, InferenceParameters, InferenceRequest } from './inference.client.js';
 import { readListedTensor, readRawTensor, TensorFormatError, type OutputTensor } from './tensor.js';
 
@@ -44,13 +45,13 @@ export const grpcServerMetadataSchema = z.object({
 const tensorMetadataSchema = z.object({
   name: z.string(),
   datatype: z.string(),
-  shape: z.array(z.int().min(-1)),
+  shape: listOf(z.int().min(-1)),
 });
 
 export const grpcModelMetadataSchema = z.object({
   name: z.string(),
-  inputs: z.array(tensorMetadataSchema),
-  outputs: z.array(tensorMetadataSchema),
+  inputs: listOf(tensorMetadataSchema),
+  outputs: listOf(tensorMetadataSchema),
 });
 
 const bytesSchema = z.instanceof(Uint8Array);
@@ -81,11 +82,11 @@ type Contents = z.infer<typeof contentsSchema>;
 
 export const grpcAnswerSchema = z.object({
   parameters: parametersSchema,
-  outputs: z.array(
+  outputs: listOf(
     z.object({
       name: z.string(),
       datatype: z.string(),
-      shape: z.array(z.int().nonnegative()),
+      shape: listOf(z.int().nonnegative()),
       contents: contentsSchema.nullish(),
     }),
   ),
@@ -121,7 +122,7 @@ export function fromGrpcAnswer(answer: z.infer<typeof grpcAnswerSchema>): Infere
     parameters: fromParameters(answer.parameters),
     outputs: outputs.map((output, place): OutputTensor => {
       if (raw.length > 0) return readRawTensor(output, raw[place]);
-      return readListedTensor(output, listOf(output));
+      return readListedTensor(output, contentsOf(output));
     }),
   };
 }
@@ -150,7 +151,7 @@ const CONTENTS_OF: Readonly<Record<string, keyof Contents | undefined>> = {
   BYTES: 'bytes_contents',
 };
 
-function listOf({
+function contentsOf({
   name,
   datatype,
   contents,

@@ -38,6 +38,8 @@ export interface KserveRunnerOptions extends RemoteRunnerOptions {
 const LAST_ANSWER_MS = 350;
 /** How long a model that remembers is given to hear that a job is over. Both fit into the second that the port allows. */
 const GOODBYE_MS = 250;
+/** The rows of the largest batch (1024 frames) take a megabyte; numbers take many times their size in memory once read. */
+const LARGEST_ANSWER_BYTES = 8 * 1024 ** 2;
 
 /**
  * Runs jobs on any server of the Open Inference Protocol v2 (KServe, Triton, MLServer, …) whose model takes pictures and
@@ -216,8 +218,15 @@ class KserveRunner implements Runner {
   }
 
   private createClient(): InferenceClient {
-    const { url, token, limits } = this.options;
-    const transport = { peer: this.peer, url, token, limits, encoding: this.settings.encoding };
+    const { url, token, limits = {} } = this.options;
+    const answerBytes = Math.min(limits.answerBytes ?? Infinity, LARGEST_ANSWER_BYTES);
+    const transport = {
+      peer: this.peer,
+      url,
+      token,
+      limits: { ...limits, answerBytes },
+      encoding: this.settings.encoding,
+    };
     return url.protocol.startsWith('grpc') ? new GrpcInferenceClient(transport) : new RestInferenceClient(transport);
   }
 

@@ -1,4 +1,4 @@
-import { DEFAULT_REMOTE_LIMITS, type RemoteLimits } from '../http-kit/remote-limits.js';
+import { DEFAULT_REMOTE_LIMITS, SMALL_ANSWER_BYTES, type RemoteLimits } from '../http-kit/remote-limits.js';
 import type { HttpAnswer } from '../http-kit/http-answer.js';
 import { HttpClient } from '../http-kit/http-client.js';
 import { RunnerProtocolError } from '../runner.errors.js';
@@ -34,7 +34,6 @@ export interface TransportOptions {
   encoding?: TensorEncoding | undefined;
 }
 
-const SMALL_ANSWER_BYTES = 1024 ** 2;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The protocol over HTTP: numbers in JSON, or raw tensors where the server takes them. */
@@ -144,7 +143,7 @@ export class RestInferenceClient implements InferenceClient {
     try {
       if (jsonLength === null) {
         const { parameters, outputs } = await answer.json(inferenceAnswerSchema, 'its answer', answerBytes);
-        return { parameters, outputs: outputs.map((output) => readListedTensor(output, listOf(output))) };
+        return { parameters, outputs: outputs.map((output) => readListedTensor(output, dataOf(output))) };
       }
       const bytes = await answer.bytes('its answer', answerBytes);
       const end = Number(jsonLength);
@@ -166,7 +165,7 @@ export class RestInferenceClient implements InferenceClient {
     let offset = 0;
     const outputs = parsed.data.outputs.map((output): OutputTensor => {
       const size = output.parameters?.binary_data_size;
-      if (size === undefined) return readListedTensor(output, listOf(output));
+      if (size === undefined) return readListedTensor(output, dataOf(output));
       const raw = tensors.subarray(offset, offset + size);
       offset += size;
       return readRawTensor(output, raw);
@@ -198,7 +197,7 @@ function modelPath({ name, version }: ModelReference): string {
   return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
 }
 
-function listOf(output: { name: string; data?: unknown[] | undefined }): readonly unknown[] {
+function dataOf(output: { name: string; data?: unknown[] | undefined }): readonly unknown[] {
   if (output.data !== undefined) return output.data;
   throw new TensorFormatError(`"${output.name}" comes without data`);
 }

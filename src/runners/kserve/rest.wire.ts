@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { listOf } from '../http-kit/list-schema.js';
 import type { InferenceRequest, TensorEncoding } from './inference.client.js';
 import { toJsonList } from './tensor.js';
 
@@ -14,19 +15,19 @@ export const BINARY_EXTENSIONS: readonly string[] = ['binary_tensor_data'];
 export const serverMetadataSchema = z.object({
   name: z.string(),
   version: z.string().optional().default(''),
-  extensions: z.array(z.string()).nullish(),
+  extensions: listOf(z.string()).nullish(),
 });
 
 const tensorMetadataSchema = z.object({
   name: z.string(),
   datatype: z.string(),
-  shape: z.array(z.int().min(-1)),
+  shape: listOf(z.int().min(-1)),
 });
 
 export const modelMetadataSchema = z.object({
   name: z.string(),
-  inputs: z.array(tensorMetadataSchema).nullish(),
-  outputs: z.array(tensorMetadataSchema).nullish(),
+  inputs: listOf(tensorMetadataSchema).nullish(),
+  outputs: listOf(tensorMetadataSchema).nullish(),
 });
 
 /** Some servers say in the body what others say by the status. */
@@ -49,11 +50,11 @@ export const parametersSchema = z
 
 export const inferenceAnswerSchema = z.object({
   parameters: parametersSchema,
-  outputs: z.array(
+  outputs: listOf(
     z.object({
       name: z.string(),
       datatype: z.string(),
-      shape: z.array(z.int().nonnegative()),
+      shape: listOf(z.int().nonnegative()),
       /** Of a raw tensor: how many of the bytes behind the JSON are its own. */
       parameters: z.object({ binary_data_size: z.int().nonnegative().optional() }).nullish(),
       data: z.array(z.unknown()).optional(),
