@@ -221,6 +221,9 @@ def test_a_sender_who_leaves_in_the_middle_leaves_nothing(server: ServerProcess)
         ({"device": "tpu:0"}, "device"),
         ({"policy": "pbvs"}, "policy"),
         ({"intrinsics": "{"}, "intrinsics"),
+        ({"intrinsics": "[" * 60_000}, "intrinsics"),
+        ({"end_frame": "500000"}, "end_frame"),
+        ({"end_frame": str(2**31 - 1), "frame_step": "4000"}, "end_frame"),
         ({"intrinsics": '{"fx": 0, "fy": 1, "cx": 1, "cy": 1}'}, "intrinsics.fx"),
         ({"intrinsics": '{"fx": 1}'}, "intrinsics.fy"),
         ({"distance": "-1"}, "distance"),
@@ -253,11 +256,13 @@ def test_fields_that_make_no_sense_are_named(client: httpx.Client, changes: dict
         ({"other_video": ("a.mp4", b"x")}, "other_video"),
     ],
 )
-def test_files_that_are_no_videos_are_refused(client: httpx.Client, files: dict, words: str) -> None:
-    answer = analyze(client, job_fields("files"), **files)
+def test_files_that_are_no_videos_are_refused(server: ServerProcess, files: dict, words: str) -> None:
+    answer = analyze(server.client, job_fields("files"), **files)
     assert answer.status_code in (400, 422)
     assert code_of(answer) == "unusable-input"
     assert words in answer.json()["detail"]
+    # Where the server keeps its files is not for whoever sent the job.
+    assert str(server.folder) not in answer.text
 
 
 def test_a_goal_frame_outside_of_the_video_is_refused(client: httpx.Client) -> None:

@@ -62,8 +62,11 @@ def _open(path: Path) -> av.container.InputContainer:
     try:
         # Only files: a playlist must not make the server open other places.
         container = av.open(str(path), options={"protocol_whitelist": "file"})
-    except (av.error.FFmpegError, ValueError) as error:
-        raise UnusableInputError(f"The file is no video that can be read: {error}.") from error
+    except av.error.FFmpegError as error:
+        # Not the error itself, which names the file: where it lies is nobody's business.
+        raise UnusableInputError(f"The file is no video that can be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UnusableInputError("The file is no video that can be read.") from error
     is_picture = container.format.name.endswith("_pipe") or container.format.name in ("image2", "gif", "ico")
     if is_picture or all(_is_cover(stream) for stream in container.streams.video):
         container.close()

@@ -20,6 +20,9 @@ REQUIRED = ("jobId", "device", "detector", "goal_frame_idx", "frame_step", "star
 #: What the platform calls what this server runs.
 MODEL_NAME = "cns"
 
+#: Rows of one job. Each one is kept, frame or no frame: a wrong end frame must not cost all memory there is.
+MOST_FRAMES = 500_000
+
 _FrameNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -28,7 +31,8 @@ def _from_json(text: object) -> object:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # The latter is how the reader gives up on thousands of brackets.
         raise ValueError("is no JSON") from None
 
 
@@ -63,6 +67,8 @@ class AnalyzeFields(BaseModel):
     def _belongs_together(self) -> AnalyzeFields:
         if self.end_frame < self.start_frame:
             raise ValueError("end_frame: lies before start_frame")
+        if (self.end_frame - self.start_frame) // self.frame_step >= MOST_FRAMES:
+            raise ValueError(f"end_frame: makes more than the {MOST_FRAMES} frames that a job may have")
         if parse_detector(self.detector) is None:
             names = ", ".join(DETECTOR_NAMES)
             raise ValueError(f"detector: is none of {names}, nor made of them as in AKAZE:02+ORB:13")
