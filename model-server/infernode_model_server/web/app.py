@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
@@ -34,6 +35,7 @@ CONTRACT = "cns/1"
 #: Rows of partial results in one answer.
 _MOST_ROWS = 10_000
 _LONGEST_WAIT_SECONDS = 60
+_PIECE_BYTES = 256 * 1024
 #: Open to everybody: whether a server lives is no secret, and whoever watches it has no token.
 _OPEN = ("/health",)
 
@@ -93,7 +95,22 @@ def _add_job_routes(app: FastAPI, settings: Settings, metrics: ServerMetrics) ->
         record = _service(app).find_result(name.removesuffix(".zip"))
         if record is None or record.archive is None:
             raise Problem("not-found", "There is no such result, or no more.")
-        return FileResponse(record.archive, media_type="application/zip", filename=f"{record.request_id}.zip")
+        try:
+            # Held open: what is removed to make room while it is fetched is fetched to its end.
+            archive = record.archive.open("rb")
+        except FileNotFoundError as error:
+            raise Problem("not-found", "There is no such result, or no more.") from error
+        headers = {
+            "content-length": str(os.fstat(archive.fileno()).st_size),
+            "content-disposition": f'attachment; filename="{record.request_id}.zip"',
+        }
+        return StreamingResponse(_pieces(archive), media_type="application/zip", headers=headers)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def _add_server_routes(app: FastAPI, settings: Settings, metrics: ServerMetrics) -> None:
